@@ -1,0 +1,1 @@
+"""How to run: the configuration that Hydra composes."""

@@ -1,0 +1,178 @@
+"""`Architecture`: a network as a value, made from a document without holes and from nothing else."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from nas.architecture import fields as f
+from nas.architecture.fields import plain, readers
+from nas.architecture.normal_form import digest
+from nas.architecture.ops import OPS, Steps
+from nas.architecture.parse import Scope, read_chain
+from nas.architecture.plan import Node, plan
+from nas.architecture.published import published_path
+from nas.architecture.shapes import Shape
+from nas.errors import InputError, unknown
+from nas.space.reading import check_data, read_document
+from nas.space.references import read_scaling, resolve_references
+
+KEYS = ("input", "classes", "width_multiplier", "defaults", "cells", "network")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network without weights: typed ops, with the input and number of classes it was made for.
+
+    Two are equal if they have the same ops, names included; `digest` tells whether they are the same network.
+    """
+
+    input: Shape
+    classes: int
+    network: Steps
+    _document: Mapping[str, Any] = field(repr=False, compare=False)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "Architecture":
+        """From the mapping under `architecture` (or a whole document that has one), as data.
+
+        Raises:
+            InputError: anything in it is unknown, missing, of the wrong kind, or does not fit its neighbours.
+        """
+        if isinstance(document, Mapping) and isinstance(document.get("architecture"), Mapping):
+            document = document["architecture"]
+        if not isinstance(document, Mapping):
+            raise InputError(f"architecture: expected a mapping with {', '.join(KEYS)}; got {document!r:.60}")
+        check_data(document, "architecture")
+        for key in document:
+            if key not in KEYS:
+                raise unknown("architecture", "key", key, KEYS)
+        for key in ("input", "classes", "network"):
+            if document.get(key) is None:
+                raise InputError(f"architecture: needs {key}")
+        document = resolve_references(document)
+        shape = _read_input(document["input"])
+        classes = f.integer(1)(document["classes"], "architecture.classes")
+        defaults = _read_defaults(document.get("defaults") or {})
+        scope = Scope(
+            cells=_mapping(document.get("cells") or {}, "cells"),
+            defaults=defaults,
+            multiplier=_read_multiplier(document.get("width_multiplier", 1.0)),
+        )
+        network = read_chain(document["network"], "network", scope)
+        architecture = cls(shape, classes, network, _complete(document, defaults))
+        _ = architecture.plan  # a document that cannot be planned at its own input is refused here
+        return architecture
+
+    @classmethod
+    def load(cls, source: str | Path) -> "Architecture":
+        """From a file (an architecture or a candidate document), or from the name of a published network."""
+        path = published_path(str(source))
+        document = read_document(path)
+        if "architecture" not in document:
+            raise InputError(f"{path}: no architecture in it; a document has the key 'architecture'")
+        try:
+            return cls.from_document(document["architecture"])
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+
+    def to_document(self) -> dict[str, Any]:
+        """The mapping that `from_document` takes, with every default that it relies on written under `defaults`."""
+        return deepcopy(dict(self._document))
+
+    @cached_property
+    def plan(self) -> Node:
+        """The plan at the architecture's own input and classes."""
+        return plan(self.network, self.input, self.classes)
+
+    @cached_property
+    def digest(self) -> str:
+        """16 hex digits: equal for equal networks, whatever their names, branch order and way of writing."""
+        return digest(self.plan)
+
+
+def _read_input(value: Any) -> Shape:
+    if not isinstance(value, Mapping) or set(value) != {"channels", "size"}:
+        raise InputError(f"architecture.input: expected {{channels: ..., size: ...}}; got {value!r:.60}")
+    channels = f.integer(1)(value["channels"], "architecture.input.channels")
+    return (channels, *f.pair(1)(value["size"], "architecture.input.size"))
+
+
+def _read_multiplier(value: Any) -> dict[str, Any]:
+    """`0.5`, or `{times: 0.5, multiple_of: 8, minimum: 16}`; applies to the widths of convolutions."""
+    record = value if isinstance(value, Mapping) else {"times": value}
+    for key in record:
+        if key not in ("times", "multiple_of", "minimum"):
+            raise unknown("architecture.width_multiplier", "field", key, ("times", "multiple_of", "minimum"))
+    scaling = read_scaling(record, "architecture.width_multiplier")
+    return {} if scaling.get("times", 1) == 1 and len(scaling) == 1 else scaling
+
+
+def _read_defaults(value: Any) -> dict[str, dict[str, Any]]:
+    """The document's own defaults by op; each value is read once here, so that an error names this place."""
+    defaults: dict[str, dict[str, Any]] = {}
+    for kind, given in _mapping(value, "defaults").items():
+        if kind not in OPS:
+            raise unknown("defaults", "op", kind, OPS)
+        optional = f.defaults(OPS[kind])
+        for key, option in _mapping(given, f"defaults.{kind}").items():
+            if key not in optional:
+                raise unknown(f"defaults.{kind}", "optional field", key, optional)
+            readers(OPS[kind])[key](option, f"defaults.{kind}.{key}")
+        defaults[kind] = dict(given)
+    return defaults
+
+
+def _complete(document: Mapping[str, Any], own: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The document with the defaults of every op in it spelled out, in a fixed order of keys."""
+    used = {kind for key in ("cells", "network") for kind in _kinds(document.get(key))}
+    defaults: dict[str, Any] = {}
+    for kind, op in OPS.items():
+        typed = f.defaults(op)
+        if kind in used and typed:
+            read = readers(op)
+            defaults[kind] = {
+                key: plain(read[key](own[kind][key], "") if key in own.get(kind, {}) else typed[key]) for key in typed
+            }
+    complete = {
+        **document,
+        **{key: _spelled(document.get(key)) for key in ("cells", "network")},
+        "defaults": defaults,
+    }
+    return {key: deepcopy(complete[key]) for key in KEYS if complete.get(key) is not None}
+
+
+def _spelled(node: Any) -> Any:
+    """Ops with each literal option in its full form, such as all fields of a norm where one was given."""
+    match node:
+        case {"op": str() as kind}:
+            read = readers(OPS[kind])
+            return {
+                key: plain(read[key](value, "")) if key in read and "$" not in str(value) else _spelled(value)
+                for key, value in node.items()
+            }
+        case dict():
+            return {key: _spelled(value) for key, value in node.items()}
+        case list():
+            return [_spelled(value) for value in node]
+        case _:
+            return node
+
+
+def _kinds(node: Any) -> set[str]:
+    match node:
+        case dict():
+            inside = {kind for value in node.values() for kind in _kinds(value)}
+            return inside | {node["op"]} if isinstance(node.get("op"), str) else inside
+        case list():
+            return {kind for value in node for kind in _kinds(value)}
+        case _:
+            return set()
+
+
+def _mapping(value: Any, place: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InputError(f"{place}: expected a mapping; got {value!r:.60}")
+    return value

@@ -1,0 +1,194 @@
+"""From a document's ops to typed ops: defaults filled, a cell's values put in, cells replaced by their copies."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from nas.architecture import fields as f
+from nas.architecture.fields import readers
+from nas.architecture.ops import OPS, Aux, Branches, Cell, Chain, Op, Residual, Steps
+from nas.errors import InputError, unknown
+from nas.space.holes import is_hole
+from nas.space.references import scaled
+
+MAX_OPS = 20_000
+
+
+@dataclass
+class _Count:
+    ops: int = 0
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What an op's reading depends on besides itself."""
+
+    cells: Mapping[str, Any]
+    defaults: Mapping[str, Mapping[str, Any]]
+    multiplier: Mapping[str, Any]
+    values: Mapping[str, Any] = field(default_factory=dict)
+    inside: tuple[str, ...] = ()
+    outermost: bool = True
+    count: _Count = field(default_factory=_Count)
+
+    def within(self) -> "Scope":
+        """The scope of the ops inside an op."""
+        return replace(self, outermost=False)
+
+
+def read_chain(document: Any, place: str, scope: Scope) -> Steps:
+    """The ops of a chain: a list of ops, or one op."""
+    match document:
+        case dict() if is_hole(document):
+            raise InputError(f"{place}: still has a hole ({document!r:.60}); sample the space first")
+        case dict():
+            return (read_op(document, place, scope),)
+        case list():
+            steps: list[Op] = []
+            for index, item in enumerate(document):
+                op = read_op(item, f"{place}.{index}", scope)
+                if op.name is not None and any(op.name == other.name for other in steps):
+                    raise InputError(f"{place}.{index}.name: {op.name!r} stands twice in one chain")
+                if isinstance(op, Aux) and op.of is not None and all(op.of != other.name for other in steps):
+                    earlier = [other.name for other in steps if other.name]
+                    raise unknown(f"{place}.{index}.of", "earlier op called", op.of, earlier)
+                steps.append(op)
+            return tuple(steps)
+        case _:
+            raise InputError(f"{place}: a chain is a list of ops, or one op {{op: ..., ...}}; got {document!r:.60}")
+
+
+def read_op(document: Any, place: str, scope: Scope) -> Op:
+    """One op. Raises `InputError` for an unknown op or field, a missing field, or a value that does not fit it."""
+    scope.count.ops += 1
+    if scope.count.ops > MAX_OPS:
+        raise InputError(f"{place}: the network has more than {MAX_OPS} ops")
+    if not isinstance(document, dict) or "op" not in document:
+        raise InputError(f"{place}: expected an op, {{op: ..., ...}}; got {document!r:.60}")
+    kind = document["op"]
+    if kind not in OPS:
+        raise unknown(f"{place}.op", "op", kind, OPS)
+    given = {key: _with_values(value, place, scope) for key, value in document.items() if key != "op"}
+    name = f.name(given.pop("name"), f"{place}.name") if given.get("name") is not None else given.pop("name", None)
+    op = OPS[kind]
+    structure = _STRUCTURE.get(op, {})
+    read = readers(op)
+    _refuse_unknown(kind, given, {*read, *structure, *(("values", "each", "depth") if op is Cell else ())}, place)
+    options = {
+        key: _read_option(key, read, given, kind, place, scope)
+        for key in read
+        if key in given or key in scope.defaults.get(kind, {})
+    }
+    for key in op.scaled:
+        if scope.multiplier and isinstance(options.get(key), int) and options[key] > 0:
+            options[key] = scaled(options[key], **scope.multiplier)
+    missing = [key for key in read if key not in options and key not in f.defaults(op)]
+    if missing:
+        raise InputError(f"{place}: {kind} needs {' and '.join(missing)}")
+    if op is Cell:
+        return _read_cell(given, name, place, scope)
+    if op is Aux and not scope.outermost:
+        raise InputError(f"{place}: an aux head stands in the network's own chain, not inside another op")
+    inner = scope.within()
+    for key, read_part in structure.items():
+        if key in given:
+            options[key] = read_part(given[key], f"{place}.{key}", inner)
+        elif key not in _OPTIONAL_STRUCTURE:
+            raise InputError(f"{place}: {kind} needs {key}")
+    return op(name=name, **options)
+
+
+def _read_option(
+    key: str, read: Mapping[str, f.Reader[Any]], given: Mapping[str, Any], kind: str, place: str, scope: Scope
+) -> Any:
+    if key not in given:
+        return read[key](scope.defaults[kind][key], f"defaults.{kind}.{key}")
+    value = given[key]
+    if is_hole(value):
+        raise InputError(f"{place}.{key}: still has a hole ({value!r:.60}); sample the space first")
+    return read[key](value, f"{place}.{key}")
+
+
+def _refuse_unknown(kind: str, given: Mapping[str, Any], known: set[str], place: str) -> None:
+    for key in given:
+        if key not in known:
+            raise unknown(f"{place}.{key}", f"field of {kind} called", key, ["name", *sorted(known)])
+
+
+def _with_values(node: Any, place: str, scope: Scope) -> Any:
+    """`$word` replaced by the value that the enclosing cell was given under that word."""
+    match node:
+        case str() if node.startswith("$"):
+            if node[1:] not in scope.values:
+                where = f"cell {scope.inside[-1]!r} was given" if scope.inside else "outside of cells there are"
+                raise unknown(place, "value", node[1:], scope.values or [f"none ({where} none)"])
+            return scope.values[node[1:]]
+        case dict() if "op" not in node:
+            return {key: _with_values(value, place, scope) for key, value in node.items()}
+        case [dict(), *_]:  # a chain: its ops are read with the same scope
+            return node
+        case list():
+            return [_with_values(value, place, scope) for value in node]
+        case _:
+            return node
+
+
+def _read_branches(document: Any, place: str, scope: Scope) -> tuple[tuple[str, Steps], ...]:
+    if not isinstance(document, dict):
+        raise InputError(f"{place}: branches are a mapping of names to chains; got {document!r:.60}")
+    if is_hole(document):
+        raise InputError(f"{place}: still has a hole; sample the space first")
+    branches = tuple(
+        (f.name(name, f"{place}.{name}"), read_chain(chain, f"{place}.{name}", scope))
+        for name, chain in document.items()
+        if chain is not None
+    )
+    if not branches:
+        raise InputError(f"{place}: at least one branch must be present; all of {list(document)} are null")
+    return branches
+
+
+def _read_of(value: Any, place: str, scope: Scope) -> str | None:
+    return None if value is None else f.name(value, place)
+
+
+def _read_cell(given: Mapping[str, Any], name: str | None, place: str, scope: Scope) -> Op:
+    if "cell" not in given:
+        raise InputError(f"{place}: cell needs the name of a cell; there are {', '.join(scope.cells) or 'none'}")
+    cell = given["cell"]
+    if not isinstance(cell, str) or cell not in scope.cells:
+        raise unknown(f"{place}.cell", "cell", cell, scope.cells)
+    if cell in scope.inside:
+        raise InputError(f"{place}.cell: cell {cell!r} holds itself: {' → '.join((*scope.inside, cell))}")
+    depth = f.integer(0)(given.get("depth", 1), f"{place}.depth")
+    if depth > MAX_OPS:
+        raise InputError(f"{place}.depth: {depth} copies; a network has at most {MAX_OPS} ops")
+    values = _mapping(given.get("values", {}), f"{place}.values")
+    each = _mapping(given.get("each", {}), f"{place}.each")
+    for key, per_copy in each.items():
+        if not isinstance(per_copy, list) or len(per_copy) != depth:
+            raise InputError(f"{place}.each.{key}: expected a list of {depth} values, one a copy; got {per_copy!r:.60}")
+    inner = replace(scope.within(), inside=(*scope.inside, cell))
+
+    def copy(index: int) -> Steps:
+        here = {**values, **{key: per_copy[index] for key, per_copy in each.items()}}
+        return read_chain(scope.cells[cell], f"cells.{cell}", replace(inner, values=here))
+
+    copies = tuple(copy(index) for index in range(depth)) if each else (copy(0),) * depth if depth else ()
+    return Cell(name=name, cell=cell, copies=copies)
+
+
+def _mapping(value: Any, place: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise InputError(f"{place}: expected a mapping of names to values; got {value!r:.60}")
+    return value
+
+
+_STRUCTURE: dict[type[Op], dict[str, Any]] = {
+    Chain: {"chain": read_chain},
+    Branches: {"branches": _read_branches},
+    Residual: {"body": read_chain, "shortcut": read_chain},
+    Cell: {"cell": None},
+    Aux: {"chain": read_chain, "of": _read_of},
+}
+_OPTIONAL_STRUCTURE = {"shortcut", "of"}

@@ -1,0 +1,175 @@
+"""The plan of an architecture at one input: every op concrete, named, and with its shapes.
+
+Cost, network, digest and pictures are all read off the plan; nothing else works out a shape.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nas.architecture.ops import (
+    KINDS,
+    Aux,
+    Branches,
+    Cell,
+    Chain,
+    Conv,
+    Op,
+    Residual,
+    Steps,
+)
+from nas.architecture.shapes import Shape, is_map, written
+from nas.errors import InputError
+
+
+@dataclass(frozen=True)
+class Node:
+    """A concrete op in its place: `path` is its submodule's dotted name, `children` its parts, in registration order.
+
+    The children of a chain (also of a cell's copy and of a branch) follow one another; those of `branches` stand side
+    by side; a residual has `body`, then `projection` and `shortcut` where it has them. An aux head stands where it is
+    registered, takes its input at `op.of`, and passes on what came in.
+    """
+
+    op: Op
+    path: str
+    input: Shape
+    output: Shape
+    children: tuple["Node", ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The last word of the path."""
+        return self.path.rpartition(".")[2]
+
+    @property
+    def kind(self) -> str:
+        return KINDS[type(self.op)]
+
+    @property
+    def parameters(self) -> int:
+        """Trainable parameters of this op alone, without its children."""
+        return self.op.parameters(self.input)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of this op alone for one image, without its children."""
+        return self.op.macs(self.input)
+
+    def walk(self, aux: bool = False) -> Iterator["Node"]:
+        """This node and all below it, in registration order; aux heads only if asked."""
+        if aux or not isinstance(self.op, Aux):
+            yield self
+            for child in self.children:
+                yield from child.walk(aux)
+
+
+def plan(network: Steps, shape: Shape, classes: int) -> Node:
+    """The plan of a network for inputs of `shape` (channels, height, width).
+
+    Raises:
+        InputError: an op cannot take what comes in, with its path and the shapes; or the network does not end in
+            one number per class.
+    """
+    node = _chain(Chain(chain=network), "", shape, classes)
+    _need_logits(node, "network", classes)
+    for child in node.children:
+        if isinstance(child.op, Aux):
+            _need_logits(child.children[0], child.path, classes)
+    return node
+
+
+def _need_logits(node: Node, place: str, classes: int) -> None:
+    if node.output != (classes,):
+        raise InputError(f"{place}: ends in {written(node.output)} instead of one number for each of {classes} classes")
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _names(steps: Steps) -> list[str]:
+    """Each op's own name, or what it is, numbered from the second of a kind on."""
+    taken = {op.name for op in steps if op.name}
+    names: list[str] = []
+    for op in steps:
+        name, number = op.name or KINDS[type(op)], 1
+        while not op.name and name in taken:
+            number += 1
+            name = f"{KINDS[type(op)]}_{number}"
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+def _chain(op: Chain, path: str, shape: Shape, classes: int) -> Node:
+    children: list[Node] = []
+    outputs: dict[str | None, Shape] = {}
+    current = shape
+    for step, name in zip(op.chain, _names(op.chain), strict=True):
+        incoming = outputs[step.of] if isinstance(step, Aux) and step.of else current
+        child = _node(step, _join(path, name), incoming, classes)
+        children.append(child)
+        if not isinstance(step, Aux):
+            current = child.output
+        outputs[step.name] = child.output
+    return Node(op, path, shape, current, tuple(children))
+
+
+def _node(op: Op, path: str, shape: Shape, classes: int) -> Node:
+    match op:
+        case Chain():
+            return _chain(op, path, shape, classes)
+        case Cell(copies=copies):
+            parts: list[Node] = []
+            current = shape
+            for index, copy in enumerate(copies):
+                parts.append(_chain(Chain(chain=copy), _join(path, str(index)), current, classes))
+                current = parts[-1].output
+            return Node(op, path, shape, current, tuple(parts))
+        case Branches():
+            return _branches(op, path, shape, classes)
+        case Residual():
+            return _residual(op, path, shape, classes)
+        case Aux(chain=chain):
+            head = _chain(Chain(chain=chain), path, shape, classes)
+            return Node(op, path, shape, shape, (head,))
+        case _:
+            return _leaf(op, path, shape, classes)
+
+
+def _leaf(op: Op, path: str, shape: Shape, classes: int) -> Node:
+    try:
+        concrete = op.concrete(shape, classes)
+        if type(concrete) in (Chain, Branches):
+            return _node(concrete, path, shape, classes)
+        return Node(concrete, path, shape, concrete.output(shape))
+    except InputError as error:
+        raise error if str(error).startswith(path) else InputError(f"{path}: {error}") from None
+
+
+def _branches(op: Branches, path: str, shape: Shape, classes: int) -> Node:
+    parts = tuple(_chain(Chain(chain=chain), _join(path, name), shape, classes) for name, chain in op.branches)
+    if len({part.output[1:] for part in parts}) > 1:
+        listed = ", ".join(f"{part.name} {written(part.output)}" for part in parts)
+        raise InputError(f"{path}: branches disagree in grid: {listed}")
+    return Node(op, path, shape, (sum(part.output[0] for part in parts), *parts[0].output[1:]), parts)
+
+
+def _residual(op: Residual, path: str, shape: Shape, classes: int) -> Node:
+    body = _chain(Chain(chain=op.body), _join(path, "body"), shape, classes)
+    shortcut = _chain(Chain(chain=op.shortcut), _join(path, "shortcut"), shape, classes)
+    parts = [body]
+    if op.projection:
+        if not is_map(body.output):
+            raise InputError(f"{path}: the projection of a residual needs a map, not {written(body.output)}")
+        linear = Conv(width=shortcut.output[0], kernel=(1, 1), bias=True, norm=None, activation="none")
+        parts.append(_node(linear, _join(path, "projection"), body.output, classes))
+    if parts[-1].output != shortcut.output:
+        what = "width" if parts[-1].output[1:] == shortcut.output[1:] else "grid"
+        raise InputError(
+            f"{path}: a residual whose body gives {written(parts[-1].output)} and whose shortcut gives "
+            f"{written(shortcut.output)}: they disagree in {what}"
+        )
+    if op.shortcut:
+        parts.append(shortcut)
+    return Node(op, path, shape, shortcut.output, tuple(parts))

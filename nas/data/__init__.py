@@ -1,0 +1,1 @@
+"""Images for training: loaded once, checked, in memory or memory-mapped."""

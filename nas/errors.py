@@ -1,0 +1,21 @@
+"""The one error for input that is refused: it names the place, the value and the choices."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class InputError(ValueError):
+    """Something the user gave cannot be used. ``str()`` of it is fit to be shown without a traceback."""
+
+
+def unknown(place: str, kind: str, value: object, choices: Iterable[object]) -> InputError:
+    """An `InputError` for a value that is none of `choices`, with the nearest choice suggested.
+
+    >>> str(unknown("network.3.cell", "cell", "norml", ["normal", "reduction"]))
+    "network.3.cell: no cell 'norml'; did you mean 'normal'? There are: normal, reduction"
+    """
+    names = [str(choice) for choice in choices]
+    near = get_close_matches(str(value), names, n=1)
+    hint = f" did you mean {near[0]!r}?" if near else ""
+    listed = ", ".join(names) if names else "none"
+    return InputError(f"{place}: no {kind} {value!r};{hint} There are: {listed}")

@@ -1,0 +1,5 @@
+"""From an architecture to a torch module."""
+
+from nas.network.build import Network, build_network, set_drop_path
+
+__all__ = ["Network", "build_network", "set_drop_path"]

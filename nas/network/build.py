@@ -1,0 +1,150 @@
+"""Builds the torch module of an architecture: its submodules are called as the plan's paths say."""
+
+import torch
+from torch import Tensor, nn
+
+from nas.architecture import Architecture
+from nas.architecture.fields import Pair
+from nas.architecture.ops import Aux, Branches, Cell, Chain, Residual
+from nas.architecture.plan import Node, plan
+from nas.network.layers import ACTIVATIONS, LAYERS
+
+
+class Parallel(nn.Module):
+    """Branches over one input, concatenated on channels in order."""
+
+    drop_path = 0.0
+
+    def __init__(self, branches: dict[str, nn.Module]) -> None:
+        super().__init__()
+        for name, branch in branches.items():
+            self.add_module(name, branch)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([_dropped(branch(x), self.drop_path, self.training) for branch in self.children()], 1)
+
+
+class ResidualSum(nn.Module):
+    """activation(shortcut(x) + scale · projection(body(x)))"""
+
+    body: nn.Module
+    projection: nn.Module
+    shortcut: nn.Module
+
+    drop_path = 0.0
+
+    def __init__(self, parts: dict[str, nn.Module], scale: float, activation: str) -> None:
+        super().__init__()
+        for name, part in parts.items():
+            self.add_module(name, part)
+        for name in ("projection", "shortcut"):
+            if name not in parts:
+                self.add_module(name, nn.Identity())
+        self.scale = scale
+        self.activation = ACTIVATIONS[activation](True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        change = _dropped(self.projection(self.body(x)), self.drop_path, self.training)
+        summed: Tensor = self.activation(torch.add(self.shortcut(x), change, alpha=self.scale))
+        return summed
+
+    def extra_repr(self) -> str:
+        return f"scale={self.scale}"
+
+
+class Network(nn.Module):
+    """A built architecture.
+
+    Takes images of shape (n, channels, height, width) and gives logits (n, classes). In training, a network built
+    with aux heads gives (logits, {head: logits}) instead; `aux_weights` has the weight of each head's loss.
+    """
+
+    def __init__(self, root: Node, aux: bool) -> None:
+        super().__init__()
+        self.input_shape = root.input
+        self.classes = root.output[0]
+        self.aux_weights: dict[str, float] = {}
+        self._read_by: dict[str, list[str]] = {}  # op in the network's own chain -> the aux heads that read it
+        previous = ""
+        for node in root.children:
+            match node.op:
+                case Aux(of=of, weight=weight):
+                    if aux:
+                        self.add_module(node.name, _module(node))
+                        self.aux_weights[node.name] = weight
+                        self._read_by.setdefault(of or previous, []).append(node.name)
+                case _:
+                    self.add_module(node.name, _module(node))
+                    previous = node.name
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
+        heads: dict[str, Tensor] = {}
+        for name, module in self.named_children():
+            if name in self.aux_weights:
+                continue
+            x = module(x)
+            if self.training:
+                for head in self._read_by.get(name, ()):
+                    heads[head] = self.get_submodule(head)(x)
+        return (x, heads) if heads else x
+
+
+def build_network(
+    architecture: Architecture,
+    *,
+    in_channels: int,
+    classes: int,
+    input_size: int | Pair | None = None,
+    aux: bool = False,
+) -> Network:
+    """The network with fresh weights, on torch's default device.
+
+    `input_size` is n or (height, width); None is the architecture's own. Aux heads are built only if asked. Submodules
+    are registered in the document's order.
+
+    Raises:
+        InputError: the network cannot take that input; says at which op and grid.
+    """
+    size = architecture.input[1:] if input_size is None else input_size
+    height, width = size if isinstance(size, tuple) else (size, size)
+    same = ((in_channels, height, width), classes) == (architecture.input, architecture.classes)
+    root = architecture.plan if same else plan(architecture.network, (in_channels, height, width), classes)
+    return Network(root, aux)
+
+
+def set_drop_path(network: nn.Module, rate: float) -> None:
+    """In training, drops each residual body and each branch of a sample with probability `rate`.
+
+    What is kept is scaled by 1 / (1 - rate) (Larsson et al. 2017, section 3; Huang et al. 2016).
+    """
+    for module in network.modules():
+        if isinstance(module, Parallel | ResidualSum):
+            module.drop_path = rate
+
+
+def _dropped(x: Tensor, rate: float, training: bool) -> Tensor:
+    if not training or rate == 0.0:
+        return x
+    kept = torch.rand(x.shape[0], *[1] * (x.dim() - 1), device=x.device) >= rate
+    return x * kept / (1.0 - rate)
+
+
+def _module(node: Node) -> nn.Module:
+    match node.op:
+        case Chain() | Cell():
+            return _sequence(node.children)
+        case Aux():
+            return _sequence(node.children[0].children)
+        case Branches():
+            return Parallel({branch.name: _sequence(branch.children) for branch in node.children})
+        case Residual(scale=scale, activation=activation):
+            return ResidualSum({part.name: _module(part) for part in node.children}, scale, activation)
+        case op:
+            return LAYERS[type(op)](op, node.input)
+
+
+def _sequence(nodes: tuple[Node, ...]) -> nn.Module:
+    sequence = nn.Sequential()
+    for node in nodes:
+        sequence.add_module(node.name, _module(node))
+    return sequence

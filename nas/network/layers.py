@@ -1,0 +1,182 @@
+"""The modules of the leaves: one for each op that computes something."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nas.architecture import ops
+from nas.architecture.fields import BatchNorm, Sides
+from nas.architecture.ops import Op
+from nas.architecture.shapes import Shape, is_map
+
+ACTIVATIONS: dict[str, Callable[[bool], nn.Module]] = {
+    "none": lambda inplace: nn.Identity(),
+    "relu": nn.ReLU,
+    "relu6": nn.ReLU6,
+    "leaky_relu": lambda inplace: nn.LeakyReLU(0.01, inplace),
+    "elu": lambda inplace: nn.ELU(inplace=inplace),
+    "silu": nn.SiLU,
+    "gelu": lambda inplace: nn.GELU(),
+    "hardswish": nn.Hardswish,
+    "sigmoid": lambda inplace: nn.Sigmoid(),
+}
+"""Each activation's module; in place only over a tensor that nobody else reads."""
+
+
+class Unit(nn.Sequential):
+    """A weighted layer called `conv` or `linear`, then `norm` and `activation` where it has them."""
+
+    def __init__(self, parts: dict[str, nn.Module]) -> None:
+        super().__init__()
+        for name, part in parts.items():
+            if not isinstance(part, nn.Identity):
+                self.add_module(name, part)
+
+
+class Pad(nn.Module):
+    """Padding of four sides that differ, which torch's layers cannot do themselves."""
+
+    def __init__(self, padding: Sides, value: float = 0.0) -> None:
+        super().__init__()
+        top, bottom, left, right = padding
+        self.padding, self.value = (left, right, top, bottom), value
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.pad(x, self.padding, value=self.value)
+
+    def extra_repr(self) -> str:
+        return f"left, right, top, bottom = {self.padding}"
+
+
+class PaddedAverage(nn.Module):
+    """Average pooling over uneven padding that is left out of the divisor."""
+
+    def __init__(self, pad: Pad, pool: nn.AvgPool2d) -> None:
+        super().__init__()
+        self.pad, self.pool = pad, pool
+
+    def forward(self, x: Tensor) -> Tensor:
+        inside = torch.ones_like(x[:1, :1])
+        averaged: Tensor = self.pool(self.pad(x)) / self.pool(self.pad(inside))
+        return averaged
+
+
+class GlobalPool(nn.Module):
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3)) if self.kind == "average" else x.amax((2, 3))
+
+    def extra_repr(self) -> str:
+        return self.kind
+
+
+class L2Norm(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.normalize(x)
+
+
+class ChannelAffine(nn.Module):
+    """Constants, so they are no part of the state dict."""
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, op: ops.ChannelAffine) -> None:
+        super().__init__()
+        self.register_buffer("scale", torch.tensor(op.scale).view(-1, 1, 1), persistent=False)
+        self.register_buffer("shift", torch.tensor(op.shift).view(-1, 1, 1), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.scale + self.shift
+
+
+def _norm(norm: BatchNorm | None, channels: int, on_map: bool) -> nn.Module:
+    if norm is None:
+        return nn.Identity()
+    layer = (nn.BatchNorm2d if on_map else nn.BatchNorm1d)(channels, eps=norm.eps, momentum=norm.momentum)
+    if not norm.scale:  # beta alone is learned; gamma stays 1 and is no parameter
+        del layer.weight
+        layer.register_buffer("weight", None)
+    return layer
+
+
+def _even(padding: Sides) -> bool:
+    return padding[0] == padding[1] and padding[2] == padding[3]
+
+
+def _conv(op: ops.Conv, shape: Shape) -> nn.Module:
+    padding, width = op.sides, op.channels
+    conv = nn.Conv2d(
+        shape[0],
+        width,
+        op.kernel,
+        op.stride,
+        padding=(padding[0], padding[2]) if _even(padding) else 0,
+        groups=int(op.groups),
+        bias=op.bias,
+    )
+    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")  # He et al. 2015, equation 10
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
+    parts: dict[str, nn.Module] = {} if _even(padding) else {"pad": Pad(padding)}
+    return Unit(
+        parts | {"conv": conv, "norm": _norm(op.norm, width, True), "activation": ACTIVATIONS[op.activation](True)}
+    )
+
+
+def _linear(op: ops.Linear, shape: Shape) -> nn.Module:
+    linear = nn.Linear(shape[0], op.channels, bias=op.bias)
+    return Unit(
+        {
+            "linear": linear,
+            "norm": _norm(op.norm, op.channels, False),
+            "activation": ACTIVATIONS[op.activation](True),
+        }
+    )
+
+
+def _pool(op: ops.Pool, shape: Shape) -> nn.Module:
+    sides = op.sides
+    padding = (sides[0], sides[2]) if _even(sides) else (0, 0)
+    if op.kind == "max":
+        pool: nn.Module = nn.MaxPool2d(op.kernel, op.stride, padding, ceil_mode=op.ceil)
+        return pool if _even(sides) else nn.Sequential(Pad(sides, float("-inf")), pool)
+    average = nn.AvgPool2d(op.kernel, op.stride, padding, op.ceil, op.count_padding)
+    if _even(sides):
+        return average
+    return nn.Sequential(Pad(sides), average) if op.count_padding else PaddedAverage(Pad(sides), average)
+
+
+def _adaptive_pool(op: ops.AdaptivePool, shape: Shape) -> nn.Module:
+    return (nn.AdaptiveAvgPool2d if op.kind == "average" else nn.AdaptiveMaxPool2d)(op.size)
+
+
+def _lrn(op: ops.LRN, shape: Shape) -> nn.Module:
+    alpha = op.alpha if op.divide_alpha else op.alpha * op.size  # torch divides by the size
+    return nn.LocalResponseNorm(op.size, alpha, op.beta, op.k)
+
+
+Layer = Callable[[Any, Shape], nn.Module]
+
+LAYERS: dict[type[Op], Layer] = {
+    ops.Conv: _conv,
+    ops.Linear: _linear,
+    ops.Pool: _pool,
+    ops.GlobalPool: lambda op, shape: GlobalPool(op.kind),
+    ops.AdaptivePool: _adaptive_pool,
+    ops.LRN: _lrn,
+    ops.Dropout: lambda op, shape: nn.Dropout(op.rate),
+    ops.Identity: lambda op, shape: nn.Identity(),
+    ops.Flatten: lambda op, shape: nn.Flatten(),
+    ops.Norm: lambda op, shape: _norm(op.norm, shape[0], is_map(shape)),
+    ops.Activation: lambda op, shape: ACTIVATIONS[op.activation](False),
+    ops.L2Norm: lambda op, shape: L2Norm(),
+    ops.ChannelAffine: lambda op, shape: ChannelAffine(op),
+}
+"""The module of each concrete leaf, given the shape that comes in."""

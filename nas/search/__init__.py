@@ -1,0 +1,1 @@
+"""The study: propose, afford, train, tell, and what is left at the end."""

@@ -1,0 +1,1 @@
+"""A search space: a document with holes, how it is read, named and sampled."""

@@ -1,0 +1,1 @@
+"""Mirrors of a study elsewhere: Weights & Biases."""

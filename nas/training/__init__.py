@@ -1,0 +1,1 @@
+"""Training one candidate; knows nothing of searching."""

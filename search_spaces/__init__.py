@@ -1,0 +1,1 @@
+"""What may be found: search spaces, their parts, and the published networks, as documents."""
