@@ -19,9 +19,18 @@ Sides = tuple[int, int, int, int]
 
 ACTIVATIONS = ("relu", "none", "relu6", "leaky_relu", "elu", "silu", "gelu", "hardswish", "sigmoid")
 
-# A module of torch cannot have a child of these names: they are its own attributes.
+# A module cannot have a child of these names: they are attributes of torch's modules, or of ours (the last line).
 RESERVED = frozenset(
-    ["add_module", "apply", "bfloat16", "buffers", "call_super_init", "children", "compile", "cpu", "cuda", "double", "dump_patches", "eval", "extra_repr", "float", "forward", "get_buffer", "get_extra_state", "get_parameter", "get_submodule", "half", "ipu", "load_state_dict", "modules", "mtia", "named_buffers", "named_children", "named_modules", "named_parameters", "parameters", "register_backward_hook", "register_buffer", "register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook", "register_full_backward_pre_hook", "register_load_state_dict_post_hook", "register_load_state_dict_pre_hook", "register_module", "register_parameter", "register_state_dict_post_hook", "register_state_dict_pre_hook", "requires_grad_", "set_extra_state", "set_submodule", "share_memory", "state_dict", "to", "to_empty", "train", "training", "type", "xpu", "zero_grad", "T_destination"]
+    """
+    add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval extra_repr
+    float forward get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict modules mtia
+    named_buffers named_children named_modules named_parameters parameters register_backward_hook register_buffer
+    register_forward_hook register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
+    register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module register_parameter
+    register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule
+    share_memory state_dict to to_empty train training type xpu zero_grad T_destination
+    append extend insert pop aux_weights classes drop_path input_shape
+    """.split()
 )
 
 
@@ -179,7 +188,7 @@ def padding(value: object, place: str) -> str | Sides:
 
 
 def width(value: object, place: str) -> Width:
-    """A number (0: the op is absent), `in`, `classes`, or `{of: in, times, multiple_of, minimum}`."""
+    """A number (0: the op is absent), `in`, `classes`, or `{of: in or a number, times, multiple_of, minimum}`."""
     match value:
         case "in" | "classes":
             return str(value)
@@ -187,9 +196,10 @@ def width(value: object, place: str) -> Width:
             for key in value:
                 if key not in ("of", "times", "multiple_of", "minimum"):
                     raise unknown(place, "field of a relative width", key, ("of", "times", "multiple_of", "minimum"))
-            if value.get("of") != "in":
-                raise unknown(f"{place}.of", "choice", value.get("of"), ("in",))
-            return Relative(**read_scaling(value, place))
+            scaling = read_scaling(value, place)
+            if value.get("of") == "in":
+                return Relative(**scaling)
+            return scaled(integer(0)(value.get("of"), f"{place}.of"), **scaling)
         case str():
             raise unknown(place, "width", value, ("a number", "in", "classes", "{of: in, ...}"))
         case _:

@@ -21,6 +21,10 @@ from nas.architecture.shapes import Shape, is_map, written
 from nas.errors import InputError
 
 
+class ShapeError(InputError):
+    """A well-formed network that cannot take the input it is given: some op does not fit what comes in."""
+
+
 @dataclass(frozen=True)
 class Node:
     """A concrete op in its place: `path` is its submodule's dotted name, `children` its parts, in registration order.
@@ -80,7 +84,7 @@ def plan(network: Steps, shape: Shape, classes: int) -> Node:
 
 def _need_logits(node: Node, place: str, classes: int) -> None:
     if node.output != (classes,):
-        raise InputError(f"{place}: ends in {written(node.output)} instead of one number for each of {classes} classes")
+        raise ShapeError(f"{place}: ends in {written(node.output)} instead of one number for each of {classes} classes")
 
 
 def _join(path: str, name: str) -> str:
@@ -143,15 +147,17 @@ def _leaf(op: Op, path: str, shape: Shape, classes: int) -> Node:
         if type(concrete) in (Chain, Branches):
             return _node(concrete, path, shape, classes)
         return Node(concrete, path, shape, concrete.output(shape))
+    except ShapeError:
+        raise
     except InputError as error:
-        raise error if str(error).startswith(path) else InputError(f"{path}: {error}") from None
+        raise ShapeError(f"{path}: {error}") from None
 
 
 def _branches(op: Branches, path: str, shape: Shape, classes: int) -> Node:
     parts = tuple(_chain(Chain(chain=chain), _join(path, name), shape, classes) for name, chain in op.branches)
     if len({part.output[1:] for part in parts}) > 1:
         listed = ", ".join(f"{part.name} {written(part.output)}" for part in parts)
-        raise InputError(f"{path}: branches disagree in grid: {listed}")
+        raise ShapeError(f"{path}: branches disagree in grid: {listed}")
     return Node(op, path, shape, (sum(part.output[0] for part in parts), *parts[0].output[1:]), parts)
 
 
@@ -161,12 +167,12 @@ def _residual(op: Residual, path: str, shape: Shape, classes: int) -> Node:
     parts = [body]
     if op.projection:
         if not is_map(body.output):
-            raise InputError(f"{path}: the projection of a residual needs a map, not {written(body.output)}")
+            raise ShapeError(f"{path}: the projection of a residual needs a map, not {written(body.output)}")
         linear = Conv(width=shortcut.output[0], kernel=(1, 1), bias=True, norm=None, activation="none")
         parts.append(_node(linear, _join(path, "projection"), body.output, classes))
     if parts[-1].output != shortcut.output:
         what = "width" if parts[-1].output[1:] == shortcut.output[1:] else "grid"
-        raise InputError(
+        raise ShapeError(
             f"{path}: a residual whose body gives {written(parts[-1].output)} and whose shortcut gives "
             f"{written(shortcut.output)}: they disagree in {what}"
         )

@@ -1,0 +1,74 @@
+"""What `train.py` does with its command line: composes it, then searches or trains."""
+
+import sys
+from collections.abc import Sequence
+
+from nas.errors import InputError
+
+
+def main(arguments: Sequence[str] | None = None, usage: str | None = None) -> int:
+    """Runs the command; gives back its exit status. Input that is refused is one message, without a traceback."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        if any(argument in ("-h", "--help") for argument in given):
+            return _help(usage or "")
+        return _run(given)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _run(given: Sequence[str]) -> int:
+    for argument in given:
+        if argument.startswith("-"):
+            raise InputError(f"{argument}: no such flag; settings are written key=value (see --help)")
+    from nas.compose import configuration  # imports are as late as can be, so that help and refusals are quick
+
+    config = configuration(given)
+    options = config.options
+    if options["tracking"] not in ("none", "wandb"):
+        raise InputError(f"tracking: no {options['tracking']!r}; there are none and wandb")
+    from nas.search.display import console
+
+    if config.space is not None and config.space_name is not None:
+        if options["architecture"] is not None or config.architecture_edits:
+            raise InputError("architecture: a search finds it; leave out either architecture=... or +search=...")
+        if options["test"]:
+            raise InputError("test: a search never reads the test split; retrain its best.yaml with test=true")
+        from nas.search.search import search
+
+        return search(
+            config.space,
+            config.space_name,
+            options,
+            config.training,
+            config.data,
+            config.sampler,
+            config.pruner,
+            given,
+            console(),
+        )
+    from nas.search.train import train
+
+    return train(options, config.architecture_edits, config.training, config.data, console())
+
+
+def _help(usage: str) -> int:
+    from importlib.resources import files
+    from pathlib import Path
+
+    from nas.architecture.published import published_names
+    from nas.space.groups import space_names
+
+    print(usage.strip())
+    print("\nSearch spaces:", ", ".join(space_names([Path(str(files("search_spaces"))) / "search"])))
+    print("Published networks:", ", ".join(published_names()))
+    folder = Path(str(files("conf")))
+    for group in sorted(path for path in folder.iterdir() if path.is_dir() and path.name != "__pycache__"):
+        print(f"{group.name}=", ", ".join(sorted(path.stem for path in group.glob("*.yaml"))), sep="")
+    print("\nThe configuration:\n")
+    print((folder / "config.yaml").read_text(encoding="utf-8"))
+    return 0

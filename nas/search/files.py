@@ -1,0 +1,97 @@
+"""What a study's folder holds besides the journal: best.yaml, trials.csv, config.yaml, the record of test reads."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import yaml
+from optuna.trial import FrozenTrial
+
+from nas.search.states import word
+
+BEST = "best.yaml"
+TRIALS = "trials.csv"
+CONFIG = "config.yaml"
+TEST_READS = "test_reads.csv"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """All of it or nothing, whatever happens in between."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Lists of numbers and ops of plain values on one line each, everything else as a block."""
+
+
+def _represent(dumper: yaml.SafeDumper, data: Any) -> yaml.Node:
+    leaf = isinstance(data, list) or "op" in data
+    flow = leaf and not any(isinstance(value, dict | list) and _deep(value) for value in _parts(data))
+    if isinstance(data, list):
+        flow = flow and not any(isinstance(value, dict) for value in data)
+        return dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=flow)
+    return dumper.represent_mapping("tag:yaml.org,2002:map", data.items(), flow_style=flow)
+
+
+def _parts(node: Any) -> Sequence[Any]:
+    return list(node.values()) if isinstance(node, dict) else list(node)
+
+
+def _deep(node: Any) -> bool:
+    """Whether a container holds ops or containers of its own."""
+    return any(isinstance(value, dict | list) for value in _parts(node)) or (isinstance(node, dict) and "op" in node)
+
+
+_Dumper.add_representer(dict, _represent)
+_Dumper.add_representer(list, _represent)
+
+
+def yaml_text(document: Mapping[str, Any]) -> str:
+    """A document as people would write it: leaves in flow style, keys in their order."""
+    text: str = yaml.dump(dict(document), Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
+    return text
+
+
+def trials_csv(trials: Sequence[FrozenTrial], names: Sequence[str]) -> str:
+    """One row a trial that has ended; a column for each parameter in `names`, empty where it was not active."""
+    out = io.StringIO()
+    facts = ("number", "state", "value", "digest", "parameters", "macs", "seconds", "reason")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*facts, *names])
+    for trial in trials:
+        state = word(trial)
+        if state is not None:
+            attrs = trial.user_attrs
+            row = [trial.number, state, trial.value if trial.value is not None else ""]
+            row += [attrs.get(key, "") for key in ("digest", "parameters", "macs", "seconds", "reason")]
+            writer.writerow(row + [_cell(trial.params, name) for name in names])
+    return out.getvalue()
+
+
+def _cell(parameters: Mapping[str, Any], name: str) -> str:
+    """The value as YAML and JSON write it, so that None and a missing value differ."""
+    if name not in parameters:
+        return ""
+    value = parameters[name]
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def record_test_read(folder: Path, digest: str, source: str, result: Mapping[str, float]) -> None:
+    """Appends to the record of every time the test split was read."""
+    path = folder / TEST_READS
+    folder.mkdir(parents=True, exist_ok=True)
+    new = not path.exists()
+    with path.open("a", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if new:
+            writer.writerow(["time", "digest", "document", "result"])
+        time = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        writer.writerow([time, digest, source, json.dumps(dict(result), sort_keys=True)])

@@ -1,0 +1,107 @@
+"""The options of a search or training, as checked values; each class is one section of the configuration."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from nas.errors import InputError, unknown
+
+T = TypeVar("T")
+
+
+def _at_least(place: str, value: object, low: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < low:
+        raise InputError(f"{place}: expected a whole number of at least {low}; got {value!r}")
+
+
+def _limit(place: str, value: object) -> None:
+    if value is not None and (not isinstance(value, int | float) or isinstance(value, bool) or not value > 0):
+        raise InputError(f"{place}: expected a number above 0, or null for no limit; got {value!r}")
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """`trials` counts complete and pruned candidates; the search gives up after `failures` failed ones."""
+
+    name: str | None
+    trials: int
+    seed: int
+    folder: str
+    failures: int
+
+    def __post_init__(self) -> None:
+        _at_least("study.trials", self.trials, 1)
+        _at_least("study.seed", self.seed, 0)
+        _at_least("study.failures", self.failures, 0)
+        if self.name is not None:
+            checked_name(self.name)
+
+
+def checked_name(name: object) -> str:
+    """A study's name, which is the name of its folder too."""
+    text = str(name)
+    if not text.strip() or text in (".", "..") or any(c in text for c in "/\\\0\n\r") or len(text.encode()) > 200:
+        raise InputError(f"study.name: {text!r:.80} cannot name a folder; take letters, digits, - and _")
+    return text
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A candidate above a limit is infeasible; None is no limit."""
+
+    parameters: float | None = None
+    macs: float | None = None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            _limit(f"search.budget.{field.name}", getattr(self, field.name))
+
+
+@dataclass(frozen=True)
+class PoolOptions:
+    """None lets the machine decide; limits are in seconds."""
+
+    slots: int | None = None
+    threads: int | None = None
+    time_limit: float | None = None
+    silence_limit: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("slots", "threads"):
+            if getattr(self, name) is not None:
+                _at_least(f"pool.{name}", getattr(self, name), 1)
+        for name in ("time_limit", "silence_limit"):
+            _limit(f"pool.{name}", getattr(self, name))
+
+
+@dataclass(frozen=True)
+class TrainerOptions:
+    """`max_epochs` None is what the document's training section says."""
+
+    accelerator: str = "auto"
+    precision: str = "32-true"
+    max_epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        accelerators = ("auto", "cpu", "gpu", "cuda", "mps")
+        if self.accelerator not in accelerators:
+            raise unknown("trainer.accelerator", "accelerator", self.accelerator, accelerators)
+        precisions = ("32-true", "16-mixed", "bf16-mixed", "bf16-true", "64-true")
+        if self.precision not in precisions:
+            raise unknown("trainer.precision", "precision", self.precision, precisions)
+        if self.max_epochs is not None:
+            _at_least("trainer.max_epochs", self.max_epochs, 1)
+
+
+def section(kind: type[T], options: Mapping[str, Any], place: str) -> T:
+    """The section of the configuration that `kind` describes. Raises `InputError` for a key it does not have."""
+    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    for key in options:
+        if key not in known:
+            raise unknown(place, "key", key, known)
+    return kind(**options)
+
+
+def study_folder(options: StudyOptions, name: str) -> Path:
+    return Path(options.folder).expanduser() / name

@@ -1,0 +1,290 @@
+"""A search from its configuration to its study folder."""
+
+import os
+import shlex
+import signal
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from random import Random
+from shutil import which
+from typing import Any
+
+from optuna.trial import FrozenTrial
+from rich.console import Console
+
+from nas.architecture.plan import ShapeError
+from nas.architecture.sketch import cell_sketches
+from nas.data.images import ImageData
+from nas.errors import InputError
+from nas.pool import Pool
+from nas.search import files, states
+from nas.search.display import best_table, display
+from nas.search.driver import Driver, ended_trials
+from nas.search.options import Budget, PoolOptions, StudyOptions, TrainerOptions, section, study_folder
+from nas.search.proposal import Candidate, Misfit, propose
+from nas.search.samplers import SeededSampler
+from nas.search.study import held, open_study, trials
+from nas.space.space import Space
+from nas.space.suggest import RandomSuggest, Recorded
+from nas.tracking.tracker import NoTracker, Tracker
+from nas.training.job import Job
+from nas.training.recipe import METRIC, Training
+
+PROBES = 20  # random candidates that a space is tried with before anything is written
+
+
+def search(
+    space: Mapping[str, Any],
+    space_name: str,
+    options: Mapping[str, Any],
+    training: Mapping[str, Any],
+    load: Callable[[], ImageData],
+    sampler: Callable[..., Any],
+    pruner: Any,
+    command: Sequence[str],
+    console: Console,
+) -> int:
+    """Searches, or goes on searching; gives back the exit status.
+
+    `space` holds `architecture` and `training`; `training` overrides the latter; `command` is the command line, which
+    is shown to the user as the one to go on with.
+
+    Raises:
+        InputError: anything in the configuration, space or data cannot be used; nothing has been written then.
+    """
+    study_options = section(StudyOptions, options["study"], "study")
+    trainer = section(TrainerOptions, options["trainer"], "trainer")
+    budget = section(Budget, options["search"]["budget"], "search.budget")
+    slots, threads = _slots(section(PoolOptions, options["pool"], "pool"), trainer.accelerator, study_options.trials)
+    limits = {key: options["pool"][key] for key in ("time_limit", "silence_limit")}
+    name = study_options.name or space_name
+    folder = study_folder(study_options, name)
+    with Pool(
+        "nas.training.job:run", slots=slots, threads=threads, preload=["nas.training.candidate"], **limits
+    ) as pool:
+        data = load()
+        candidates = candidate_space(space, training, data, study_options.seed, trainer.max_epochs)
+        _probe(candidates)
+        pin = {
+            "search": {key: candidates.document[key] for key in ("architecture", "training")},
+            "data": {"name": data.name, "fingerprint": data.fingerprint},
+            "objective": METRIC,
+            "study": {"seed": study_options.seed},
+            "trainer": {"precision": trainer.precision},
+            "sampler": options["sampler"],
+            "pruner": options["pruner"],
+        }
+        with held(folder), _interruptions() as stopping:
+            study = open_study(folder, name, pin, SeededSampler(sampler, study_options.seed), pruner)
+            identity = study.user_attrs.get("identity") or uuid.uuid4().hex[:12]
+            study.set_user_attr("identity", identity)
+            files.write_atomically(
+                folder / files.CONFIG,
+                files.yaml_text(
+                    {
+                        **options,
+                        "space": space_name,
+                        "search": {
+                            **options["search"],
+                            **{k: candidates.document[k] for k in ("architecture", "training")},
+                        },
+                    }
+                ),
+            )
+            shown = display(console)
+            tracker = _tracker(options["tracking"], name, folder, identity, shown.say)
+            shown.say(
+                f"study {name!r}: {study_options.trials} candidates of {space_name} ({len(candidates.holes)} holes) on "
+                f"{data.name}, {slots} at a time with {threads} {'thread' if threads == 1 else 'threads'} each"
+            )
+            driver = Driver(
+                study=study,
+                space=candidates,
+                pool=pool,
+                job=partial(_job, load, trainer),
+                trials=study_options.trials,
+                failures=study_options.failures,
+                budget=budget,
+                seed=study_options.seed,
+                tracker=tracker,
+                display=shown,
+                logs=folder / "logs",
+                stopping=stopping,
+                on_best=lambda trial: _write_best(folder, trial, candidates, data, name),
+            )
+            try:
+                driver.run()
+            finally:
+                shown.close()
+                pool.close()
+                tracker.close()
+                _write_end(folder, study, candidates, data, name)
+        _summary(console, driver, folder, tracker.where(), command, stopping(), options)
+    counted = driver.progress.counted
+    return 130 if stopping() else 0 if driver.progress.best and counted >= study_options.trials else 1
+
+
+def candidate_space(
+    space: Mapping[str, Any], training: Mapping[str, Any], data: ImageData, seed: int, max_epochs: int | None
+) -> Space:
+    """The space of candidate documents for this data: its input and classes, and the recipe with all overrides."""
+    recipe = {**Training().to_document(), **(space.get("training") or {}), **training}
+    if max_epochs is not None:
+        recipe["epochs"] = max_epochs
+    own = space["architecture"]
+    for key in ("input", "classes"):
+        if own.get(key) is not None:
+            raise InputError(f"search.architecture.{key}: comes from the data, so a space leaves it out")
+    document = {
+        "architecture": {
+            "input": {"channels": data.channels, "size": list(data.size)},
+            "classes": data.classes,
+            **own,
+        },
+        "training": recipe,
+        "seed": seed,
+    }
+    return Space.from_document(document, "search")
+
+
+def _probe(space: Space) -> None:
+    """Refuses a space with a document in it that is wrong in itself, or whose documents never fit their input."""
+    misfit: Misfit | None = None
+    fitting = 0
+    for number in range(PROBES):
+        proposal = propose(space, RandomSuggest(Random(number)))
+        match proposal:
+            case Misfit():
+                misfit = proposal
+            case Candidate():
+                Training.from_document(proposal.document["training"])
+                fitting += 1
+    if not fitting and misfit is not None:
+        raise ShapeError(f"none of {PROBES} random candidates of the space fits the images: {misfit.reason}")
+
+
+def _slots(options: PoolOptions, accelerator: str, most: int) -> tuple[int, int]:
+    """How many candidates at once, and with how many threads each."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    gpus = 0 if accelerator == "cpu" else _gpus()
+    slots = options.slots or (1 if gpus else min(cores, most))
+    return slots, options.threads or max(1, cores // slots)
+
+
+def _gpus() -> int:
+    if which("nvidia-smi") is None:
+        return 0
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+
+
+def _job(load: Callable[[], ImageData], trainer: TrainerOptions, document: Mapping[str, Any]) -> Job:
+    return Job(document, load, trainer.accelerator, trainer.precision)
+
+
+def _tracker(tracking: object, name: str, folder: Path, identity: str, warn: Callable[[str], None]) -> Tracker:
+    if tracking == "none":
+        return NoTracker()
+    from nas.tracking.weights_and_biases import WandbTracker  # wandb takes 0.7 s to import
+
+    return WandbTracker(name, identity, folder, warn=warn)
+
+
+@contextmanager
+def _interruptions() -> Iterator[Callable[[], bool]]:
+    """Lets Ctrl-C and SIGTERM ask for an end that loses nothing; gives a function that says whether one came."""
+    came: list[int] = []
+
+    def take(number: int, frame: object) -> None:
+        came.append(number)
+
+    before = {number: signal.signal(number, take) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(came)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def best_document(trial: FrozenTrial, space: Space, data: ImageData, study: str) -> dict[str, Any]:
+    """A candidate document of a complete trial, made from what the study holds of it."""
+    candidate = propose(space, Recorded(trial.params))
+    assert isinstance(candidate, Candidate), "a complete trial was a candidate"
+    attrs = trial.user_attrs
+    return {
+        "architecture": candidate.architecture.to_document(),
+        "training": Training.from_document(candidate.document["training"]).to_document(),
+        "seed": candidate.document["seed"],
+        "record": {
+            "study": study,
+            "trial": trial.number,
+            METRIC: trial.value,
+            "digest": candidate.digest,
+            "parameters": candidate.cost.parameters,
+            "macs": candidate.cost.macs,
+            **attrs["trained"],
+            "seconds": attrs["seconds"],
+            "versions": attrs["versions"],
+            "data": {"name": data.name, "fingerprint": data.fingerprint, "class_names": list(data.class_names)},
+            "preprocessing": {
+                "size": list(data.size),
+                "channels": data.channels,
+                "mean": list(data.mean),
+                "std": list(data.std),
+            },
+            "sampled": dict(trial.params),
+        },
+    }
+
+
+def _write_best(folder: Path, trial: FrozenTrial, space: Space, data: ImageData, study: str) -> None:
+    text = files.yaml_text(best_document(trial, space, data, study))
+    files.write_atomically(folder / files.BEST, f"# The best candidate of study {study!r}.\n{text}")
+
+
+def _write_end(folder: Path, study: Any, space: Space, data: ImageData, name: str) -> None:
+    ended = trials(study)
+    files.write_atomically(folder / files.TRIALS, files.trials_csv(ended, list(space.holes)))
+    complete = [trial for trial in ended if states.word(trial) == states.COMPLETE]
+    if complete:
+        _write_best(folder, max(complete, key=lambda trial: (trial.value, -trial.number)), space, data, name)
+
+
+def _summary(
+    console: Console,
+    driver: Driver,
+    folder: Path,
+    where: str | None,
+    command: Sequence[str],
+    interrupted: bool,
+    options: Mapping[str, Any],
+) -> None:
+    counts = driver.progress.counts
+    ended = ended_trials(driver.study)
+    console.print()
+    if driver.progress.best is not None:
+        digests = {trial.number: trial.user_attrs.get("digest", "") for trial in trials(driver.study)}
+        console.print(best_table(ended, digests))
+        trial = trials(driver.study)[driver.progress.best.number]
+        candidate = propose(driver.space, Recorded(trial.params))
+        assert isinstance(candidate, Candidate), "a complete trial was a candidate"
+        console.print(f"\nbest cell, of trial {trial.number}:", markup=False)
+        for name, text in cell_sketches(candidate.architecture).items():
+            console.print(f"  {name}: {text}", markup=False, soft_wrap=True)
+    told = ", ".join(f"{counts[state]} {state}" for state in states.STATES if counts[state]) or "nothing trained"
+    console.print(f"\n{told}; {driver.progress.counted} of {driver.trials} candidates", markup=False)
+    console.print(f"everything is in {folder}/: best.yaml, trials.csv, config.yaml, journal.log, logs/", markup=False)
+    if where:
+        console.print(where, markup=False, soft_wrap=True)
+    own = shlex.join(command)
+    if interrupted or driver.progress.counted < driver.trials:
+        console.print(f"to go on:    python train.py {own}", markup=False, soft_wrap=True)
+    if driver.progress.best is not None:
+        data = [argument for argument in command if argument.startswith(("data=", "data."))]
+        retrain = shlex.join([f"architecture={folder / files.BEST}", *data])
+        console.print(f"to retrain:  python train.py {retrain}", markup=False, soft_wrap=True)
+        console.print("             (test=true also reads the test split, once)", markup=False)

@@ -1,0 +1,149 @@
+"""Training one document without a search: a found one, a published one, or the default network."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from nas.architecture import Architecture
+from nas.architecture.published import published_path
+from nas.compose import Edit
+from nas.cost import cost
+from nas.data.images import ImageData
+from nas.errors import InputError
+from nas.search import files
+from nas.search.display import count, duration
+from nas.search.options import PoolOptions, StudyOptions, TrainerOptions, checked_name, section, study_folder
+from nas.search.study import JOURNAL
+from nas.space.reading import read_document
+from nas.training.recipe import METRIC, Training
+
+DEFAULT = "inception_small"
+
+
+def train(
+    options: Mapping[str, Any],
+    architecture_edits: Sequence[Edit],
+    training: Mapping[str, Any],
+    load: Callable[[], ImageData],
+    console: Console,
+) -> int:
+    """Trains the document that `options["architecture"]` names; gives back the exit status.
+
+    Its own training section, seed and threads hold unless overridden. Result, weights and document go to a folder of
+    their own, `train-001` and so on, in the folder of its study (or of the network's name).
+
+    Raises:
+        InputError: anything cannot be used; nothing has been written then.
+    """
+    source = str(options["architecture"] or DEFAULT)
+    study = section(StudyOptions, options["study"], "study")
+    trainer = section(TrainerOptions, options["trainer"], "trainer")
+    pool = section(PoolOptions, options["pool"], "pool")
+    test = options["test"]
+    if not isinstance(test, bool):
+        raise InputError(f"test: expected true or false; got {test!r}")
+    path = published_path(source)
+    document = _document(path, architecture_edits, training, trainer.max_epochs, study.seed)
+    record = document.get("record") or {}
+    data = load()
+    if test and data.test is None:
+        raise InputError(f"test: data {data.name!r} has no test split")
+    architecture = Architecture.from_document(document["architecture"])
+    recipe = Training.from_document(document["training"])
+    price = cost(architecture, (data.channels, *data.size), data.classes)
+    home = path.parent if (path.parent / JOURNAL).exists() and study.name is None else None
+    folder = _next_folder(home or study_folder(study, study.name or checked_name(path.stem)))
+    console.print(
+        f"{source}: {count(price.parameters)} parameters, {count(price.macs)} MACs at "
+        f"{data.channels}×{data.size[0]}×{data.size[1]}; {recipe.epochs} epochs on {data.name}",
+        markup=False,
+    )
+    _note_differences(record, data, console)
+
+    from nas.training.candidate import train_candidate  # torch takes seconds to import; errors come before it
+
+    def report(epoch: int, metrics: dict[str, float]) -> bool:
+        loss = metrics.get("train/loss", float("nan"))
+        console.print(
+            f"epoch {epoch + 1}/{recipe.epochs}: loss {loss:.4f}, {METRIC} {metrics[METRIC]:.4f}", markup=False
+        )
+        return False
+
+    folder.mkdir(parents=True)
+    result = train_candidate(
+        {**document, "training": recipe.to_document()},
+        load,
+        threads=pool.threads or record.get("threads") or _cores(),
+        accelerator=trainer.accelerator,
+        precision=trainer.precision,
+        report=report,
+        checkpoint=folder / "checkpoint.pt",
+        weights=folder / "weights.pt",
+        test=test,
+    )
+    outcome = {
+        METRIC: result.value,
+        "test": result.test,
+        "epochs": result.epochs,
+        "seconds": round(result.seconds, 3),
+        "threads": result.threads,
+        "device": result.device,
+        "versions": result.versions,
+    }
+    kept = {key: document[key] for key in ("architecture", "seed")}
+    written = {"architecture": architecture.to_document(), "training": recipe.to_document(), "seed": kept["seed"]}
+    about = {"data": {"name": data.name, "fingerprint": data.fingerprint, "class_names": list(data.class_names)}}
+    files.write_atomically(folder / "document.yaml", files.yaml_text({**written, "record": {**outcome, **about}}))
+    files.write_atomically(folder / "result.yaml", files.yaml_text(outcome))
+    console.print(
+        f"{METRIC} {result.value:.4f} after {result.epochs} epochs in {duration(result.seconds)}", markup=False
+    )
+    if METRIC in record and record.get("data", {}).get("fingerprint") == data.fingerprint:
+        console.print(f"the search had {record[METRIC]!r}, this training has {result.value!r}", markup=False)
+    if result.test is not None:
+        files.record_test_read(folder.parent, architecture.digest, source, result.test)
+        listed = ", ".join(f"{key} {value:.4f}" for key, value in result.test.items())
+        console.print(f"test split ({len(data.test.labels) if data.test else 0} images): {listed}", markup=False)
+    console.print(f"weights, document and result are in {folder}/", markup=False)
+    return 0
+
+
+def _document(
+    path: Path, edits: Sequence[Edit], training: Mapping[str, Any], max_epochs: int | None, seed: int
+) -> dict[str, Any]:
+    """The candidate document in `path`, with what the command line changes."""
+    document = read_document(path)
+    if "architecture" not in document:
+        raise InputError(f"{path}: no architecture in it; a document has the key 'architecture'")
+    for key in document:
+        if key not in ("architecture", "training", "seed", "record"):
+            raise InputError(f"{path}: the key {key!r}; a document has architecture, training, seed and record")
+    architecture = document["architecture"]
+    for edit in edits:
+        architecture = edit.apply(architecture)
+    recipe = {**(document.get("training") or {}), **training}
+    if max_epochs is not None:
+        recipe["epochs"] = max_epochs
+    return {"seed": seed, **document, "architecture": architecture, "training": recipe}
+
+
+def _note_differences(record: Mapping[str, Any], data: ImageData, console: Console) -> None:
+    there = record.get("data", {}).get("fingerprint")
+    if there is not None and there != data.fingerprint:
+        console.print(
+            f"note: these are not the images it was found on ({record['data'].get('name')}); results do not compare",
+            markup=False,
+        )
+
+
+def _next_folder(home: Path) -> Path:
+    taken = {path.name for path in home.glob("train-*")}
+    return next(home / name for i in range(1, 100_000) if (name := f"train-{i:03d}") not in taken)
+
+
+def _cores() -> int:
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,92 @@
+"""The files that make up a search space, checked before anything composes them.
+
+A space is `search/NAME.yaml` under a root; its `defaults` list takes in parts from folders below `search/`, and a part
+lands at the path that its folder names. A file can be nothing but data and cannot reach outside these folders.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nas.errors import InputError, unknown
+from nas.space.reading import check_data, parse_document, read_text
+
+_PART = re.compile(r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*")
+_PACKAGE = re.compile(r"^\s*#\s*@\s*package", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class SpaceFile:
+    """One checked file: its path below the group folder, such as `architecture/cells/normal/free.yaml`."""
+
+    relative: str
+    text: str
+    content: Mapping[str, Any]
+
+
+def space_names(roots: Sequence[Path]) -> list[str]:
+    """The spaces that can be asked for by name."""
+    return sorted({path.stem for root in roots for path in root.glob("*.yaml")})
+
+
+def space_files(name: str, roots: Sequence[Path], chosen: Mapping[str, str]) -> list[SpaceFile]:
+    """The files of the space `name`, itself first, each checked.
+
+    `roots` are group folders, the first with a file wins; `chosen` maps a group (`architecture/cells/normal`) to the
+    part the user asked for in place of the space's own.
+
+    Raises:
+        InputError: no such space or part, or a file that is not plain data within the space's own groups.
+    """
+    if name not in space_names(roots):
+        raise unknown("search", "search space", name, space_names(roots))
+    main = _read(name, roots)
+    files = [main]
+    waiting = [*_parts(main, chosen), *chosen.items()]
+    while waiting:
+        group, part = waiting.pop()
+        relative = f"{group}/{part}"
+        if all(file.relative != f"{relative}.yaml" for file in files):
+            files.append(_read(relative, roots))
+            inside = _parts(files[-1], {})
+            waiting.extend((f"{group}/{below}", part) for below, part in inside)
+    return files
+
+
+def _read(relative: str, roots: Sequence[Path]) -> SpaceFile:
+    for root in roots:
+        path = root / f"{relative}.yaml"
+        if path.is_file():
+            text = read_text(path)
+            if _PACKAGE.search(text):
+                raise InputError(f"{path}: an @package header; a part lands where its folder says, nowhere else")
+            content = parse_document(text, str(path), check=False)
+            check_data({key: value for key, value in content.items() if key != "defaults"}, str(path))
+            return SpaceFile(f"{relative}.yaml", text, content)
+    group, _, part = relative.rpartition("/")
+    there = {path.stem for root in roots for path in (root / group).glob("*.yaml")}
+    raise unknown(f"search/{group}", "part", part, sorted(there))
+
+
+def _parts(file: SpaceFile, chosen: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The groups and parts of a file's defaults list, without those the user replaced."""
+    entries = file.content.get("defaults", [])
+    if not isinstance(entries, list):
+        raise InputError(f"{file.relative}: defaults is a list; got {entries!r:.60}")
+    for entry in entries:
+        match entry:
+            case "_self_":
+                continue
+            case dict() if len(entry) == 1:
+                ((group, part),) = entry.items()
+                right = isinstance(part, str) and isinstance(group, str)
+                if right and _PART.fullmatch(group) and _PART.fullmatch(part):
+                    if group not in chosen:
+                        yield group, part
+                    continue
+        raise InputError(
+            f"{file.relative}: {entry!r} in defaults; an entry is _self_ or `folder: part`, from the folders below "
+            "the space's own"
+        )

@@ -1,0 +1,75 @@
+"""Trains a candidate document: the function that children of a search run, and that retraining calls.
+
+Importing this module runs no torch operation, so a fork server may preload it.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nas.architecture import Architecture
+from nas.data.images import ImageData
+from nas.errors import InputError
+from nas.network import build_network, set_drop_path
+from nas.training.checkpoint import save_weights
+from nas.training.fit import Report, fit
+from nas.training.recipe import Training
+from nas.training.result import Result
+from nas.training.seeds import derived_seed
+
+
+def train_candidate(
+    document: Mapping[str, Any],
+    data: Callable[[], ImageData],
+    *,
+    threads: int,
+    accelerator: str = "auto",
+    devices: int = 1,
+    precision: str = "32-true",
+    report: Report | None = None,
+    checkpoint: Path | None = None,
+    weights: Path | None = None,
+    test: bool = False,
+) -> Result:
+    """Builds and trains the document's network on `data()`.
+
+    On a CPU, the same document, data and threads give the same numbers to the last digit. Sets the number of
+    torch's threads in this process. `report`, `checkpoint` and `test` are those of `fit`; the final weights
+    (averaged ones with EMA) are written to `weights`, unless `report` ended the training.
+
+    Raises `InputError` for a document that cannot be built, `NotFinite` for a training that diverges.
+    """
+    torch.set_num_threads(threads)
+    architecture = Architecture.from_document(document["architecture"])
+    training = Training.from_document(document.get("training", {}))
+    seed = document.get("seed")
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise InputError(f"seed: {seed!r} is not a whole number")
+    images = data()
+    torch.manual_seed(derived_seed(seed, "weights"))
+    network = build_network(
+        architecture, in_channels=images.channels, classes=images.classes, input_size=images.size, aux=True
+    ).to(memory_format=torch.channels_last)
+    set_drop_path(network, training.drop_path)
+    identity = [architecture.to_document(), training.to_document(), seed, images.fingerprint]
+    result, trained = fit(
+        network,
+        images,
+        training,
+        seed=seed,
+        aux_weights=network.aux_weights,
+        accelerator=accelerator,
+        devices=devices,
+        precision=precision,
+        report=report,
+        checkpoint=checkpoint,
+        candidate=sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest(),
+        test=test,
+    )
+    if weights is not None and not result.pruned:
+        save_weights(weights, trained)
+    return result

@@ -1,0 +1,142 @@
+"""A classifier in training: its loss, optimizer, averaged weights and the metrics of an epoch, for Lightning."""
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.lr_scheduler import LambdaLR
+
+from nas.training.average import Average
+from nas.training.batches import Batch
+from nas.training.optimizers import optimizer
+from nas.training.recipe import METRIC, Training
+from nas.training.result import Metrics, NotFinite
+from nas.training.schedule import learning_rate_factor
+
+
+class Classifier(LightningModule):
+    """Trains `network` by a recipe. `metrics` are those of the last evaluation.
+
+    `network(x)` gives logits "n k"; in training it may give (logits, {aux head: logits}), whose losses are added
+    with `aux_weights`. Sums of losses and hits stay on the device and are read once an epoch. A training loss that
+    is infinite or not a number raises `NotFinite` at the end of its epoch.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        training: Training,
+        steps_per_epoch: int,
+        aux_weights: Mapping[str, float] | None = None,
+        state: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`state` is what `training_state` gave at the end of an epoch: training goes on after it."""
+        super().__init__()
+        self.network = network
+        self.metrics: Metrics = {}
+        self._training, self._steps_per_epoch = training, steps_per_epoch
+        self._aux_weights = dict(aux_weights or {})
+        self._state = state
+        self._average: tuple[Average, ...] = ()  # in a tuple it is no submodule, which DDP would synchronise
+
+    @property
+    def epoch(self) -> int:
+        """The number of this epoch, counted over resumptions."""
+        return self.current_epoch + (self._state["epochs"] if self._state else 0)
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The network that is evaluated and kept: with averaged weights if the recipe asks for them."""
+        return self._average[0].network if self._average else self.network
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        made = optimizer(self.network, self._training)
+        schedule = LambdaLR(made, lambda step: learning_rate_factor(self._training, step, self._steps_per_epoch))
+        return {"optimizer": made, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_fit_start(self) -> None:
+        if self._training.ema:
+            self._average = (Average(self.network, self._training.ema),)
+        if self._state:
+            self.network.load_state_dict(self._state["network"])
+            self.evaluated.load_state_dict(self._state["evaluated"])
+            self.trainer.optimizers[0].load_state_dict(self._state["optimizer"])
+            self.trainer.lr_scheduler_configs[0].scheduler.load_state_dict(self._state["schedule"])
+
+    def training_state(self) -> dict[str, Any]:
+        """All that the next epoch depends on, besides the document: tensors and plain values."""
+        return {
+            "epochs": self.epoch + 1,
+            "network": self.network.state_dict(),
+            "evaluated": self.evaluated.state_dict(),
+            "optimizer": self.trainer.optimizers[0].state_dict(),
+            "schedule": self.trainer.lr_scheduler_configs[0].scheduler.state_dict(),
+        }
+
+    def on_train_epoch_start(self) -> None:
+        self._train_loss = torch.zeros((), device=self.device)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        images, targets = batch
+        match self.network(images):
+            case (logits, heads):
+                loss = self._loss(logits, targets)
+                for name, aux_logits in heads.items():
+                    loss = loss + self._aux_weights[name] * self._loss(aux_logits, targets)
+            case logits:
+                loss = self._loss(logits, targets)
+        self._train_loss += loss.detach()
+        return loss
+
+    def _loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(logits, targets, label_smoothing=self._training.label_smoothing)
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        for average in self._average:
+            average.update(self.epoch * self._steps_per_epoch + batch_idx)
+
+    def on_validation_epoch_start(self) -> None:
+        train_loss = self._sum_over_ranks(self._train_loss)[0] / self._steps_per_epoch / self.trainer.world_size
+        if not isfinite(train_loss):
+            raise NotFinite(f"the training loss of epoch {self.epoch} is {train_loss}")
+        self.metrics = {"train/loss": train_loss}
+        self._start_evaluation()
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        self._evaluate(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        self.metrics = {**self.metrics, **self._evaluation("val")}
+        self.log_dict(self.metrics)
+
+    def on_test_epoch_start(self) -> None:
+        self._start_evaluation()
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        self._evaluate(batch)
+
+    def on_test_epoch_end(self) -> None:
+        self.metrics = self._evaluation("test")
+
+    def _start_evaluation(self) -> None:
+        self._sums = torch.zeros(3, device=self.device)
+
+    def _evaluate(self, batch: Batch) -> None:
+        images, labels = batch
+        logits = self.evaluated(images).float()
+        loss = F.cross_entropy(logits, labels, reduction="sum")
+        hits = (logits.argmax(dim=1) == labels).sum()
+        self._sums += torch.stack([loss, hits, torch.full_like(loss, len(labels))])
+
+    def _evaluation(self, split: str) -> Metrics:
+        loss, hits, images = self._sum_over_ranks(self._sums)
+        return {METRIC.replace("val", split): hits / images, f"{split}/loss": loss / images}
+
+    def _sum_over_ranks(self, sums: Tensor) -> list[float]:
+        """Waits for the device."""
+        return self.trainer.strategy.reduce(sums, reduce_op="sum").reshape(-1).tolist()

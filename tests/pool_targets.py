@@ -1,0 +1,176 @@
+"""What the processes of the pool's tests do; imports nothing heavy."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+Report = Callable[[int, Mapping[str, float]], bool]
+Target = Callable[[Any, Report, int], object]
+
+
+def run(argument: tuple[str, Any], report: Report, threads: int) -> object:
+    name, value = argument
+    return TARGETS[name](value, report, threads)
+
+
+def return_it(value: Any, report: Report, threads: int) -> object:
+    return value
+
+
+def look_around(value: Any, report: Report, threads: int) -> object:
+    return {
+        "modules": set(sys.modules),
+        "environment": dict(os.environ),
+        "directory": os.getcwd(),
+        "threads": threads,
+        "start method": multiprocessing.get_start_method(),
+        "parent": os.getppid(),
+        "group": os.getpgid(0),
+        "pid": os.getpid(),
+    }
+
+
+def count(steps: int, report: Report, threads: int) -> object:
+    """Reports until told to stop; returns how many steps were done."""
+    for step in range(steps):
+        if report(step, {"step": step, "square": step * step}):
+            return step + 1
+    return steps
+
+
+def print_it(text: str, report: Report, threads: int) -> object:
+    print(text)
+    print(text.upper(), file=sys.stderr)
+    subprocess.run(["echo", text, "from a subprocess"], check=True)
+    return None
+
+
+def fail(message: str, report: Report, threads: int) -> object:
+    raise ValueError(message)
+
+
+def leave(code: int, report: Report, threads: int) -> object:
+    sys.exit(code)
+
+
+def leave_at_once(code: int, report: Report, threads: int) -> object:
+    os._exit(code)
+
+
+def kill_itself(number: int, report: Report, threads: int) -> object:
+    os.kill(os.getpid(), number)
+    time.sleep(60)
+    return None
+
+
+def segfault(value: Any, report: Report, threads: int) -> object:
+    ctypes.string_at(0)
+    return None
+
+
+def sleep(seconds: float, report: Report, threads: int) -> object:
+    time.sleep(seconds)
+    return seconds
+
+
+class BadStream:
+    """A standard output that kills whoever flushes it."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None:
+        os.kill(os.getpid(), 9)
+
+
+def crash_while_ending(value: Any, report: Report, threads: int) -> object:
+    sys.stdout = BadStream()  # type: ignore[assignment]
+    return value
+
+
+def linger(value: Any, report: Report, threads: int) -> object:
+    """Leaves a thread and a process behind that would go on for a minute; returns the process's id."""
+    threading.Thread(target=time.sleep, args=(60,)).start()
+    process = multiprocessing.Process(target=time.sleep, args=(60,))
+    process.start()
+    return process.pid
+
+
+def return_a_lambda(value: Any, report: Report, threads: int) -> object:
+    return lambda: None
+
+
+class Unreadable:
+    def __reduce__(self) -> Any:
+        return fail_to_load, ()
+
+
+def fail_to_load() -> object:
+    raise RuntimeError("cannot be loaded")
+
+
+def return_unreadable(value: Any, report: Report, threads: int) -> object:
+    return Unreadable()
+
+
+def hang(path: Path, report: Report, threads: int) -> object:
+    """Writes down its process and the server's, then sleeps."""
+    write(path, f"{os.getpid()} {os.getppid()}")
+    time.sleep(60)
+    return None
+
+
+def hang_in_c(path: Path, report: Report, threads: int) -> object:
+    """As `hang`, but no other Python thread of the process ever runs again, as in a stuck extension."""
+    write(path, f"{os.getpid()} {os.getppid()}")
+    ctypes.PyDLL(None).sleep(60)
+    return None
+
+
+def hang_deaf(path: Path, report: Report, threads: int) -> object:
+    """As `hang`, but does not mind SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    return hang(path, report, threads)
+
+
+def write(path: Path, text: str) -> None:
+    """All at once, for a reader that waits for the file."""
+    unfinished = path.with_suffix(".part")
+    unfinished.write_text(text)
+    unfinished.rename(path)
+
+
+def list_descriptors(value: Any, report: Report, threads: int) -> object:
+    return len(os.listdir("/dev/fd"))
+
+
+def convolve(value: Any, report: Report, threads: int) -> object:
+    """Two-thread convolution and its gradient; hangs if the fork server has ever run a parallel operation."""
+    import torch
+
+    torch.set_num_threads(threads)
+    layer = torch.nn.Conv2d(16, 32, 3)
+    layer(torch.ones(8, 16, 64, 64)).sum().backward()
+    assert layer.bias is not None
+    assert layer.bias.grad is not None
+    return float(layer.bias.grad.sum())
+
+
+TARGETS: dict[str, Target] = {
+    function.__name__: function
+    for function in (
+        return_it, look_around, count, print_it, fail, leave, leave_at_once, kill_itself, segfault, sleep,
+        crash_while_ending, linger, return_a_lambda, return_unreadable, hang, hang_in_c, hang_deaf,
+        list_descriptors, convolve,
+    )
+}  # fmt: skip

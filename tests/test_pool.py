@@ -1,0 +1,354 @@
+"""What a job can do, and what its driver hears of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nas.errors import InputError
+from nas.pool import Died, Done, Event, Failed, Pool, PoolError, Report
+
+TARGET = "pool_targets:run"
+PATIENCE = 30.0  # seconds after which a test gives up; nothing here takes one
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    with Pool(TARGET, slots=2, threads=1) as pool:
+        yield pool
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "logs" / "job.log"
+
+
+def events_of(pool: Pool) -> list[Event]:
+    """Everything that comes until all jobs have ended; every report is answered 'go on'."""
+    heard: list[Event] = []
+    end = time.monotonic() + PATIENCE
+    while pool.running:
+        assert time.monotonic() < end, f"still running: {pool.running}"
+        for event in pool.wait(1.0):
+            heard.append(event)
+            if isinstance(event, Report):
+                pool.answer(event.key, stop=False)
+    return heard
+
+
+def run_one(pool: Pool, log: Path, name: str, value: Any = None) -> Event:
+    """The last event of one job."""
+    pool.start(1, (name, value), log)
+    return events_of(pool)[-1]
+
+
+def test_a_result_comes_back(pool: Pool, log: Path) -> None:
+    assert run_one(pool, log, "return_it", {"a": [1, 2.5, "x"]}) == Done(1, {"a": [1, 2.5, "x"]})
+
+
+def test_large_arguments_and_results_come_back(pool: Pool, log: Path) -> None:
+    value = os.urandom(5_000_000)
+    assert run_one(pool, log, "return_it", value) == Done(1, value)
+
+
+def test_reports_arrive_in_order_as_plain_floats(pool: Pool, log: Path) -> None:
+    pool.start(1, ("count", 3), log)
+    assert events_of(pool) == [
+        *(Report(1, step, {"step": float(step), "square": float(step**2)}) for step in range(3)),
+        Done(1, 3),
+    ]
+
+
+def test_the_answer_stops_a_job(pool: Pool, log: Path) -> None:
+    pool.start(1, ("count", 1000), log)
+    event = None
+    while not isinstance(event, Done):
+        (event,) = pool.wait(PATIENCE)
+        if isinstance(event, Report):
+            pool.answer(1, stop=event.step == 4)
+    assert event.result == 5
+
+
+def test_an_answer_nobody_asked_for_is_refused(pool: Pool, log: Path) -> None:
+    pool.start(1, ("sleep", 0.1), log)
+    with pytest.raises(ValueError, match="has not asked"):
+        pool.answer(1, stop=False)
+    with pytest.raises(KeyError):
+        pool.answer(2, stop=False)
+    events_of(pool)
+
+
+def test_an_answer_to_a_job_that_has_died_meanwhile_is_lost_quietly(pool: Pool, log: Path) -> None:
+    pool.start(1, ("count", 2), log)
+    (report,) = pool.wait(PATIENCE)
+    assert isinstance(report, Report)
+    pool.stop(1)
+    time.sleep(0.1)
+    pool.answer(1, stop=False)
+    assert isinstance(events_of(pool)[-1], Died)
+
+
+def test_an_exception_comes_back_with_one_line_and_its_traceback(pool: Pool, log: Path) -> None:
+    event = run_one(pool, log, "fail", "no such\nthing")
+    assert isinstance(event, Failed)
+    assert event.reason == "ValueError: no such thing"
+    assert "in fail\n" in event.traceback
+    assert "ValueError: no such\nthing" in log.read_text()
+
+
+def test_sys_exit_is_a_failure_and_not_a_result(pool: Pool, log: Path) -> None:
+    event = run_one(pool, log, "leave", 3)
+    assert isinstance(event, Failed)
+    assert event.reason == "SystemExit: 3"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "exit_code", "how"),
+    [
+        ("kill_itself", 9, -9, "killed by signal 9 (SIGKILL"),
+        ("kill_itself", 15, -15, "killed by signal 15 (SIGTERM)"),
+        ("segfault", None, -11, "killed by signal 11 (SIGSEGV)"),
+        ("leave_at_once", 139, 139, "ended with exit code 139 and without a result"),
+        ("leave_at_once", 0, 0, "ended with exit code 0 and without a result"),
+    ],
+)
+def test_a_process_that_ends_without_result_has_died(
+    pool: Pool, log: Path, name: str, value: Any, exit_code: int, how: str
+) -> None:
+    event = run_one(pool, log, name, value)
+    assert isinstance(event, Died)
+    assert event.exit_code == exit_code
+    assert event.how.startswith(how)
+    assert run_one(pool, log, "return_it", "next") == Done(1, "next")
+
+
+def test_a_segfault_leaves_its_python_stack_in_the_log(pool: Pool, log: Path) -> None:
+    run_one(pool, log, "segfault")
+    assert "in segfault" in log.read_text()
+
+
+def test_a_crash_after_the_result_does_not_lose_it(pool: Pool, log: Path) -> None:
+    assert run_one(pool, log, "crash_while_ending", "kept") == Done(1, "kept")
+
+
+def test_results_that_cannot_travel_are_failures(pool: Pool, log: Path) -> None:
+    unpicklable = run_one(pool, log, "return_a_lambda")
+    assert isinstance(unpicklable, Failed)
+    assert unpicklable.reason.startswith("TypeError: the result, a function, cannot be sent to the driver")
+    unreadable = run_one(pool, log, "return_unreadable")
+    assert isinstance(unreadable, Failed)
+    assert "cannot be loaded" in unreadable.reason
+
+
+def test_each_job_writes_to_its_own_log(pool: Pool, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for key, word in ((1, "one"), (2, "two")):
+        pool.start(key, ("print_it", word), tmp_path / f"{word}.log")
+    events_of(pool)
+    for word in ("one", "two"):
+        assert (tmp_path / f"{word}.log").read_text().splitlines() == [
+            word,
+            word.upper(),
+            f"{word} from a subprocess",
+        ]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_log_is_continued_when_a_key_runs_again(pool: Pool, log: Path) -> None:
+    run_one(pool, log, "print_it", "first")
+    run_one(pool, log, "print_it", "second")
+    assert [line for line in log.read_text().splitlines() if "from" not in line] == [
+        "first",
+        "FIRST",
+        "second",
+        "SECOND",
+    ]
+
+
+def test_the_child_sees_environment_and_directory_of_the_moment(
+    pool: Pool, log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POOL_TEST_LATE", "driver")
+    monkeypatch.setenv("POOL_TEST_BOTH", "driver")
+    monkeypatch.chdir(tmp_path)
+    pool.start(1, ("look_around", None), log, {"POOL_TEST_BOTH": "job", "CUDA_VISIBLE_DEVICES": ""})
+    (done,) = events_of(pool)
+    assert isinstance(done, Done)
+    environment = done.result["environment"]
+    assert environment["POOL_TEST_LATE"] == "driver"
+    assert environment["POOL_TEST_BOTH"] == "job"
+    assert environment["CUDA_VISIBLE_DEVICES"] == ""
+    assert environment["OMP_NUM_THREADS"] == "1"
+    assert done.result["directory"] == str(tmp_path)
+    assert done.result["threads"] == 1
+
+
+def test_loader_workers_would_be_forked(pool: Pool, log: Path) -> None:
+    done = run_one(pool, log, "look_around")
+    assert isinstance(done, Done)
+    assert done.result["start method"] == "fork"
+
+
+def test_slots_bound_the_jobs(pool: Pool, log: Path) -> None:
+    assert (pool.slots, pool.free, pool.running) == (2, 2, ())
+    pool.start(7, ("sleep", 0.1), log)
+    with pytest.raises(ValueError, match="key 7 is running"):
+        pool.start(7, ("sleep", 0.1), log)
+    pool.start(3, ("sleep", 0.1), log)
+    assert (pool.free, pool.running) == (0, (7, 3))
+    with pytest.raises(RuntimeError, match="all 2 slots are taken"):
+        pool.start(4, ("sleep", 0.1), log)
+    assert {event.key for event in events_of(pool)} == {3, 7}
+    assert pool.free == 2
+
+
+def test_two_jobs_run_at_once(pool: Pool, tmp_path: Path) -> None:
+    for key in (1, 2):
+        pool.start(key, ("count", 1), tmp_path / "log")
+    asked: set[int] = set()
+    while len(asked) < 2:  # neither has been answered: both live
+        asked |= {event.key for event in pool.wait(PATIENCE)}
+    for key in (1, 2):
+        pool.answer(key, stop=False)
+    assert sorted(event.key for event in events_of(pool)) == [1, 2]
+
+
+def test_a_stopped_job_is_gone_and_the_others_go_on(pool: Pool, log: Path) -> None:
+    pool.start(1, ("sleep", 60), log)
+    pool.start(2, ("count", 2), log)
+    pool.stop(1)
+    events = events_of(pool)
+    assert Died(1, -9, "stopped by the driver") in events
+    assert Done(2, 2) in events
+
+
+def test_waiting_ends_without_events_on_timeout_and_when_nothing_runs(pool: Pool, log: Path) -> None:
+    assert pool.wait(None) == []
+    pool.start(1, ("sleep", 60), log)
+    assert pool.wait(0) == []
+    assert pool.wait(0.05) == []
+    pool.stop(1)
+    events_of(pool)
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    jobs=st.lists(
+        st.sampled_from([("return_it", 1), ("count", 2), ("fail", "x"), ("leave_at_once", 4), ("kill_itself", 9)]),
+        max_size=8,
+    )
+)
+def test_every_job_ends_exactly_once(pool: Pool, tmp_path: Path, jobs: list[tuple[str, Any]]) -> None:
+    waiting = list(enumerate(jobs))
+    ends: list[Event] = []
+    while waiting or pool.running:
+        while waiting and pool.free:
+            key, argument = waiting.pop(0)
+            pool.start(key, argument, tmp_path / "log")
+        assert len(pool.running) <= pool.slots
+        for event in pool.wait(PATIENCE):
+            if isinstance(event, Report):
+                pool.answer(event.key, stop=False)
+            else:
+                ends.append(event)
+    kinds = {"return_it": Done, "count": Done, "fail": Failed, "leave_at_once": Died, "kill_itself": Died}
+    assert {event.key: type(event) for event in ends} == {k: kinds[job[0]] for k, job in enumerate(jobs)}
+    assert len(ends) == len(jobs)
+
+
+def test_a_silent_job_is_killed_and_its_log_says_where_it_hung(tmp_path: Path, log: Path) -> None:
+    with Pool(TARGET, slots=1, threads=1, silence_limit=0.5) as pool:
+        event = run_one(pool, log, "hang_in_c", tmp_path / "pids")
+        assert event == Died(1, -9, "no progress for 0.5 s")
+        assert "in hang_in_c" in log.read_text()
+
+
+def test_waiting_for_an_answer_is_not_silence(log: Path) -> None:
+    with Pool(TARGET, slots=1, threads=1, silence_limit=1.0) as pool:
+        pool.start(1, ("count", 1), log)
+        (report,) = pool.wait(PATIENCE)
+        assert isinstance(report, Report)
+        assert pool.wait(1.3) == []
+        pool.answer(1, stop=False)
+        assert events_of(pool) == [Done(1, 1)]
+    assert log.read_text() == ""
+
+
+def test_a_job_over_its_time_limit_is_killed_though_it_reports(log: Path) -> None:
+    with Pool(TARGET, slots=1, threads=1, time_limit=0.5) as pool:
+        event = run_one(pool, log, "count", 10**9)
+        assert event == Died(1, -9, "over its time limit of 0.5 s")
+
+
+@pytest.mark.parametrize("preload", [["json", "no_such_module"], ["json", "module_that_raises"]])
+def test_a_preload_that_fails_is_loud(
+    tmp_path: Path, log: Path, preload: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "module_that_raises.py").write_text("1 / 0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with Pool(TARGET, slots=1, threads=1, preload=preload) as pool:
+        pool.start(1, ("return_it", 1), log)
+        with pytest.raises(PoolError, match=r"no_such_module|ZeroDivisionError"):
+            pool.wait(PATIENCE)
+        assert pool.running == ()
+
+
+@pytest.mark.parametrize("function", ["pool_targets:no_such_function", "no_such_module:run", "pool_targets"])
+def test_a_function_that_is_not_there_is_loud(log: Path, function: str) -> None:
+    with Pool(function, slots=1, threads=1) as pool:
+        pool.start(1, ("return_it", 1), log)
+        with pytest.raises(PoolError, match=r"no_such|pool_targets"):
+            pool.wait(PATIENCE)
+
+
+def test_a_preload_that_ends_the_server_is_loud(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "module_that_dies.py").write_text("import os, sys\nprint('last words', file=sys.stderr)\nos._exit(3)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with Pool(TARGET, slots=1, threads=1, preload=["module_that_dies"]) as pool:
+        pool.start(1, ("return_it", 1), log)
+        with pytest.raises(PoolError, match=r"exit code 3(.|\n)*last words"):
+            pool.wait(PATIENCE)
+
+
+def test_a_preload_that_starts_threads_is_refused(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "module_with_thread.py").write_text(
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with Pool(TARGET, slots=1, threads=1, preload=["module_with_thread"]) as pool:
+        pool.start(1, ("return_it", 1), log)
+        with pytest.raises(PoolError, match="not safe to fork"):
+            pool.wait(PATIENCE)
+
+
+def test_pools_with_other_preloads_live_side_by_side(pool: Pool, log: Path) -> None:
+    assert "wave" not in sys.modules
+    with Pool(TARGET, slots=1, threads=1, preload=["wave"]) as other:
+        with_it, without = (run_one(one, log, "look_around") for one in (other, pool))
+    assert isinstance(with_it, Done)
+    assert isinstance(without, Done)
+    assert "wave" in with_it.result["modules"]
+    assert "wave" not in without.result["modules"]
+
+
+def test_nonsense_sizes_are_refused() -> None:
+    with pytest.raises(InputError, match=r"pool\.slots: must be at least 1, not 0"):
+        Pool(TARGET, slots=0, threads=1)
+    with pytest.raises(InputError, match=r"pool\.threads"):
+        Pool(TARGET, slots=1, threads=0)
+
+
+def test_a_closed_pool_starts_nothing(log: Path) -> None:
+    pool = Pool(TARGET, slots=1, threads=1)
+    pool.close()
+    pool.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        pool.start(1, ("return_it", 1), log)
+    assert pool.wait() == []

@@ -1,0 +1,133 @@
+"""Batches from arrays."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pytorch_lightning import Trainer
+from training_parts import CLASSES, quick, small_data
+
+from nas.data.images import Split
+from nas.errors import InputError
+from nas.training.batches import EvaluationBatches, ImageDataModule, Pixels, TrainingBatches
+
+CPU = torch.device("cpu")
+PLAIN = quick(flip=False)
+AUGMENTED = quick(crop=2, resized_crop=0.5, trivial_augment=True, cutout=3, mixup=0.2, cutmix=1.0)
+
+
+def pixels(n: int = 90, channels: int = 1, images: np.ndarray | None = None) -> Pixels:
+    data = small_data(n, channels=channels)
+    split = data.train if images is None else Split(images, data.train.labels)
+    return Pixels(split, data.mean, data.std, CPU)
+
+
+def numbered(n: int) -> Pixels:
+    """Image i is labelled i."""
+    return Pixels(Split(np.zeros((n, 2, 2, 1), np.uint8), np.arange(n)), (0.0,), (1.0,), CPU)
+
+
+def same(first, second) -> bool:
+    return all(torch.equal(x, y) and torch.equal(s, t) for (x, s), (y, t) in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_are_normalised_floats_channels_last(channels):
+    data = small_data(channels=channels)
+    images, labels = next(iter(EvaluationBatches(Pixels(data.train, data.mean, data.std, CPU), 90)))
+    assert images.shape == (90, channels, 8, 8)
+    assert images.dtype == torch.float32
+    assert images.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(images.mean(dim=(0, 2, 3)), torch.zeros(channels), rtol=0, atol=1e-4)
+    torch.testing.assert_close(images.std(dim=(0, 2, 3)), torch.ones(channels), rtol=0, atol=1e-3)
+    assert torch.equal(labels, torch.from_numpy(np.array(data.train.labels)))
+
+
+@settings(deadline=None)
+@given(st.integers(1, 50), st.integers(1, 20), st.integers(0, 3))
+def test_an_epoch_shows_every_image_at_most_once_in_full_batches(n, size, epoch):
+    batches = TrainingBatches(numbered(n), n, quick(batch_size=size), seed=1, epoch=epoch)
+    seen = [labels for _, labels in batches]
+    assert len(seen) == len(batches) == max(1, n // size)
+    assert all(len(labels) == min(n, size) for labels in seen)
+    assert len(torch.cat(seen).unique()) == min(n, size) * len(seen)
+
+
+def test_a_pass_depends_on_seed_and_epoch_alone():
+    kept = TrainingBatches(pixels(), CLASSES, AUGMENTED, seed=5)
+    passes = []
+    for kept.epoch in range(3):
+        passes.append(list(kept))
+    resumed = TrainingBatches(pixels(), CLASSES, AUGMENTED, seed=5, epoch=2)
+    assert same(resumed, passes[2])
+    assert not same(passes[1], passes[2])
+    assert not same(TrainingBatches(pixels(), CLASSES, AUGMENTED, seed=6, epoch=2), passes[2])
+
+
+def test_augmentation_does_not_change_the_order():
+    plain = TrainingBatches(pixels(), CLASSES, PLAIN, seed=5)
+    cropped = TrainingBatches(pixels(), CLASSES, quick(crop=2), seed=5)
+    assert all(torch.equal(s, t) for (_, s), (_, t) in zip(plain, cropped, strict=True))
+
+
+@pytest.mark.parametrize("changes", [{"mixup": 0.2}, {"cutmix": 1.0}, {"mixup": 0.2, "cutmix": 1.0}])
+def test_mixing_gives_soft_targets(changes):
+    for images, targets in TrainingBatches(pixels(), CLASSES, quick(**changes), seed=0):
+        assert targets.shape == (len(images), CLASSES)
+        torch.testing.assert_close(targets.sum(dim=1), torch.ones(len(images)))
+
+
+def test_evaluation_shows_every_image_once_in_order_as_it_is():
+    batches = EvaluationBatches(numbered(40_000), 7)
+    seen = [labels for _, labels in batches]
+    assert torch.equal(torch.cat(seen), torch.arange(40_000))
+    assert len(seen) == len(batches) == 3
+
+
+@pytest.mark.parametrize(("side", "cpu", "other"), [(28, 83, 512), (64, 16, 256), (512, 16, 7)])
+def test_evaluation_batches_are_small_on_a_cpu_and_large_elsewhere(side, cpu, other):
+    images = np.zeros((1, side, side, 1), np.uint8)
+    for device, size in (("cpu", cpu), ("meta", other)):
+        pixels = Pixels(Split(images, np.zeros(1, np.int64)), (0.0,), (1.0,), torch.device(device))
+        assert EvaluationBatches(pixels, 7).batch_size == size
+
+
+@pytest.mark.parametrize("recipe", [PLAIN, AUGMENTED])
+def test_a_memory_mapped_split_gives_the_same_batches(tmp_path, recipe):
+    np.save(tmp_path / "images.npy", small_data().train.images)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    assert same(
+        TrainingBatches(pixels(images=mapped), CLASSES, recipe, seed=0),
+        TrainingBatches(pixels(), CLASSES, recipe, seed=0),
+    )
+
+
+def test_the_arrays_stay_as_they_are():
+    data = small_data()
+    images = data.train.images.copy()
+    split = Split(images, data.train.labels)
+    list(TrainingBatches(Pixels(split, data.mean, data.std, CPU), CLASSES, AUGMENTED, seed=0))
+    assert np.array_equal(images, data.train.images)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 60), st.integers(1, 20), st.integers(1, 4))
+def test_ranks_share_every_batch_and_all_of_evaluation(n, size, ranks):
+    recipe = quick(batch_size=size)
+    whole = TrainingBatches(numbered(n), n, recipe, seed=0)
+    shares = [TrainingBatches(numbered(n), n, recipe, seed=0, rank=r, world_size=ranks) for r in range(ranks)]
+    for (_, labels), *parts in zip(whole, *shares, strict=True):
+        assert sorted(torch.cat([part for _, part in parts]).tolist()) == sorted(labels.tolist())
+    seen = [EvaluationBatches(numbered(n), size, r, ranks) for r in range(ranks)]
+    assert all(len(list(share)) == len(share) for share in seen)
+    assert sorted(label for share in seen for _, labels in share for label in labels.tolist()) == list(range(n))
+
+
+def test_a_missing_test_split_is_refused():
+    module = ImageDataModule(replace(small_data(), test=None), PLAIN, seed=0)
+    module.trainer = Trainer(logger=False, accelerator="cpu", enable_checkpointing=False, enable_progress_bar=False)
+    with pytest.raises(InputError, match="no test split"):
+        module.test_dataloader()

@@ -1,0 +1,121 @@
+"""Candidate documents, trained as a search's children and retraining do."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from training_parts import small_data
+
+from nas.architecture import Architecture
+from nas.errors import InputError
+from nas.network import build_network
+from nas.training.candidate import train_candidate
+from nas.training.result import Result
+
+DOCUMENT = {
+    "architecture": {
+        "input": {"channels": 1, "size": 8},
+        "classes": 3,
+        "network": [
+            {"op": "conv", "width": 4, "kernel": 3},
+            {
+                "op": "residual",
+                "name": "sum",
+                "body": [{"op": "conv", "width": 4, "kernel": 3}],
+            },
+            {
+                "op": "aux",
+                "name": "side",
+                "weight": 0.3,
+                "chain": [{"op": "global_pool"}, {"op": "linear", "width": "classes"}],
+            },
+            {"op": "global_pool"},
+            {"op": "linear", "width": "classes"},
+        ],
+    },
+    "training": {"epochs": 2, "batch_size": 16, "lr": 0.01, "drop_path": 0.2, "crop": 1},
+    "seed": 3,
+}
+
+
+def train(document=DOCUMENT, **options) -> Result:
+    return train_candidate(document, small_data, threads=1, accelerator="cpu", **options)
+
+
+def test_the_same_document_gives_the_same_numbers():
+    assert train().history == train().history
+
+
+def test_augmentation_does_not_change_the_initial_weights(tmp_path):
+    """With a learning rate of almost 0, the final weights are the initial ones."""
+    for name, crop in (("plain", 0), ("cropped", 2)):
+        training = {**DOCUMENT["training"], "lr": 1e-30, "crop": crop}
+        train({**DOCUMENT, "training": training}, weights=tmp_path / name)
+    plain, cropped = (torch.load(tmp_path / name, weights_only=True) for name in ("plain", "cropped"))
+    assert all(torch.equal(plain[name], cropped[name]) for name in plain if name.endswith("weight"))
+
+
+def test_the_weights_are_those_of_the_plain_network(tmp_path):
+    result = train(weights=tmp_path / "made" / "weights.pt")
+    architecture = Architecture.from_document(DOCUMENT["architecture"])
+    network = build_network(architecture, in_channels=1, classes=3, input_size=(8, 8), aux=True)
+    network.load_state_dict(torch.load(tmp_path / "made" / "weights.pt", weights_only=True))
+    data = small_data()
+    images = (torch.tensor(data.val.images) / 255 - torch.tensor(data.mean)) / torch.tensor(data.std)
+    with torch.no_grad():
+        hits = network.eval()(images.permute(0, 3, 1, 2)).argmax(dim=1) == torch.tensor(data.val.labels)
+    assert hits.float().mean().item() == pytest.approx(result.value)
+
+
+def test_the_result_says_what_it_was_made_with():
+    result = train()
+    assert (result.device, result.threads, result.pruned, result.test) == ("cpu", 1, False, None)
+    assert result.versions["torch"] == torch.__version__
+    assert result.seconds > 0
+
+
+def test_a_document_of_another_recipe_does_not_continue_a_checkpoint(tmp_path):
+    train(checkpoint=tmp_path / "c")
+    with pytest.raises(InputError, match="another candidate"):
+        train({**DOCUMENT, "training": {**DOCUMENT["training"], "lr": 0.02}}, checkpoint=tmp_path / "c")
+
+
+@pytest.mark.parametrize("seed", [None, "1", 1.0, True])
+def test_a_seed_that_is_no_whole_number_is_refused(seed):
+    with pytest.raises(InputError, match="seed: "):
+        train({**DOCUMENT, "seed": seed})
+
+
+def test_the_document_stays_as_it_is():
+    before = repr(DOCUMENT)
+    train()
+    assert repr(DOCUMENT) == before
+
+
+FORKED = """
+import os, sys
+sys.path.insert(0, {tests!r})
+import nas.training.candidate
+assert len(os.listdir("/proc/self/task")) == 1, "the import has started threads"
+from test_training_candidate import DOCUMENT, small_data
+for _ in range(2):
+    child = os.fork()
+    if child == 0:
+        result = nas.training.candidate.train_candidate(DOCUMENT, small_data, threads=2, accelerator="cpu")
+        print(result.history, flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+def test_forked_children_of_a_process_that_only_imported_give_the_same_numbers_with_two_threads():
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # or numpy starts threads
+    command = [sys.executable, "-W", "ignore", "-c", FORKED.format(tests=str(Path(__file__).parent))]
+    output = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=120)
+    here = train_candidate(DOCUMENT, small_data, threads=2, accelerator="cpu").history
+    torch.set_num_threads(1)
+    assert output.stdout.splitlines() == [str(here)] * 2

@@ -1,0 +1,70 @@
+"""Checkpoints and weights on disk."""
+
+import pickle
+
+import pytest
+import torch
+from training_parts import small_network
+
+from nas.errors import InputError
+from nas.training.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
+
+
+def test_a_checkpoint_is_read_back(tmp_path):
+    path = tmp_path / "made" / "last.ckpt"
+    save_checkpoint(path, "me", {"history": [{"loss": 1.5}], "state": {"w": torch.arange(3)}})
+    content = load_checkpoint(path, "me")
+    assert content["history"] == [{"loss": 1.5}]
+    assert content["state"]["w"].tolist() == [0, 1, 2]
+    assert [each.name for each in path.parent.iterdir()] == ["last.ckpt"]
+
+
+def test_another_candidates_checkpoint_is_refused(tmp_path):
+    save_checkpoint(tmp_path / "c", "me", {})
+    with pytest.raises(InputError, match="another candidate"):
+        load_checkpoint(tmp_path / "c", "you")
+
+
+class Harmful:
+    def __reduce__(self):
+        return (print, ("this code ran",))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"not a checkpoint", pickle.dumps({"format": 1}), pickle.dumps(Harmful())],
+    ids=["empty", "text", "pickle", "code"],
+)
+def test_a_file_that_is_no_checkpoint_is_refused_and_never_run(tmp_path, capsys, content):
+    (tmp_path / "c").write_bytes(content)
+    with pytest.raises(InputError, match="/c: "):
+        load_checkpoint(tmp_path / "c", "me")
+    assert capsys.readouterr().out == ""
+
+
+def test_a_truncated_checkpoint_is_refused(tmp_path):
+    save_checkpoint(tmp_path / "c", "me", {"state": {"w": torch.arange(1000)}})
+    (tmp_path / "c").write_bytes((tmp_path / "c").read_bytes()[:1500])
+    with pytest.raises(InputError, match="cannot be read"):
+        load_checkpoint(tmp_path / "c", "me")
+
+
+@pytest.mark.parametrize("content", [[1, 2], {"weight": 1}])
+def test_a_torch_file_of_another_kind_is_refused(tmp_path, content):
+    torch.save(content, tmp_path / "c")
+    with pytest.raises(InputError, match="not a checkpoint"):
+        load_checkpoint(tmp_path / "c", "me")
+
+
+def test_weights_fill_a_plain_network(tmp_path):
+    save_weights(tmp_path / "w", small_network(seed=1))
+    other = small_network(seed=2)
+    load_weights(tmp_path / "w", other)
+    assert all(torch.equal(a, b) for a, b in zip(other.parameters(), small_network(seed=1).parameters(), strict=True))
+    assert list(torch.load(tmp_path / "w", weights_only=True)) == list(other.state_dict())
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    save_weights(tmp_path / "w", torch.nn.Linear(1, 1))
+    with pytest.raises(InputError, match="another network"):
+        load_weights(tmp_path / "w", small_network())
