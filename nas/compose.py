@@ -4,6 +4,7 @@ Values of documents (`search.architecture.…`, `search.training.…`, `training
 by Hydra: their paths are those of parameters, and a hole is replaced whole, where Hydra would merge two mappings.
 """
 
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -15,10 +16,10 @@ from typing import Any
 from hydra import compose, initialize_config_module
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from nas.errors import InputError, unknown
 from nas.space.groups import SpaceFile, space_files, space_names
@@ -27,6 +28,9 @@ from nas.space.paths import removed, replaced
 
 SECTIONS = ("architecture", "training")
 """What a space may hold."""
+
+KEYS = tuple("architecture data pool pruner sampler search study test tracking trainer training".split())
+"""What a configuration holds."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ def configuration(arguments: Sequence[str]) -> Configuration:
             }
             main = space_files(name, roots, chosen)[0]
         options = _composed([o.input_line or "" for o in rest])
+    _refuse_unknown("configuration", options, KEYS)
     search = options["search"]
     space = None
     if main is not None:
@@ -192,10 +197,27 @@ def _composed(overrides: Sequence[str]) -> dict[str, Any]:
         search = OmegaConf.to_container(config.search, resolve=False)
         del config.search
         options = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except MissingConfigException as error:
+        group, _, part = str(error.missing_cfg_file).rpartition("/")
+        raise unknown(group or "config", "configuration", part, error.options or []) from None
     except (HydraException, OmegaConfBaseException) as error:
-        raise InputError(_line(error)) from None
+        raise _explained(error) from None
     assert isinstance(options, dict)
     return {str(key): value for key, value in options.items()} | {"search": search}
+
+
+def _explained(error: Exception) -> InputError:
+    """Hydra's errors in our words: which key there is not, or which needs a value."""
+    match error:
+        case MissingMandatoryValue():
+            return InputError(f"{error.full_key}: needs a value; give it as {error.full_key}=...")
+        case ConfigCompositionException() if key := re.match(r"Could not override '([\w.@/]+)'", str(error)):
+            parent, _, last = key[1].rpartition(".")
+            with initialize_config_module("conf", version_base="1.3"):
+                there = OmegaConf.select(compose("config"), parent) if parent else compose("config")
+            return unknown(parent or "configuration", "key", last, there or [])
+        case _:
+            return InputError(_line(error))
 
 
 def _line(error: Exception) -> str:

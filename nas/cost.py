@@ -43,7 +43,7 @@ def cost(architecture: Architecture, input_shape: Sequence[int] | None = None, c
     if input_shape is None and classes is None:
         return cost_of(architecture.plan)
     shape = architecture.input if input_shape is None else tuple(input_shape)
-    return cost_of(plan(architecture.network, shape, architecture.classes if classes is None else classes))
+    return cost_of(plan(architecture.network, shape, architecture.classes if classes is None else classes, aux=False))
 
 
 def cost_of(root: Node) -> Cost:

@@ -1,9 +1,11 @@
 """Tests of nas.tracking.offline: W&B's files are read as W&B reads them, whole or torn."""
 
 import json
+import os
 import subprocess
 import sys
 import zlib
+from pathlib import Path
 from struct import pack
 
 import pytest
@@ -123,6 +125,36 @@ def test_a_candidate_that_went_on_later_reads_as_one_run(study):
     assert [(row["_step"], row["loss"]) for row in run.history] == [(1, 3.0), (2, 2.5), (3, 1.0)]
     assert (run.exit_code, run.tags, run.summary["value"]) == (0, ("complete",), 0.75)
     assert run.started == interrupted.started
+
+
+def test_a_killed_search_leaves_its_records_and_the_next_goes_on_in_the_same_run(study):
+    program = """
+import os, signal, sys, time
+from pathlib import Path
+from nas.tracking import open_tracker
+from nas.tracking.offline import read_runs
+study = Path(sys.argv[1])
+tracker = open_tracker("wandb", study="tiny", identity="identity", folder=study, warn=print)
+tracker.start(0, {"width": 8}, {})
+tracker.report(0, 1, {"loss": 3.0})
+while not any(run.history for run in read_runs(study / "wandb").values()):
+    time.sleep(0.05)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", program, str(study)], env=environment, timeout=60)
+    (killed,) = read_runs(study / "wandb").values()
+    assert [row["loss"] for row in killed.history] == [3.0]
+    assert killed.exit_code != 0
+
+    then = tracker(study)
+    then.start(0, {"width": 8}, {})
+    then.report(0, 2, {"loss": 2.0})
+    then.finish(0, "complete", {})
+    then.close()
+    (run,) = read_runs(study / "wandb").values()
+    assert [(row["_step"], row["loss"]) for row in run.history] == [(1, 3.0), (2, 2.0)]
+    assert run.exit_code == 0
 
 
 def test_files_that_have_only_been_opened_are_no_runs_yet(tmp_path):

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -42,9 +41,9 @@ class WandbServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, delay: float = 0.0) -> None:
+    def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.delay = delay  # seconds before any answer
+        self.gone = False
         self.refuse: dict[str, int] = {}  # GraphQL operation or "file_stream" -> HTTP status
         self.runs: dict[str, ArrivedRun] = {}
         self.operations: list[str] = []
@@ -63,13 +62,14 @@ class WandbServer(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(delay: float = 0.0) -> Iterator[WandbServer]:
-    server = WandbServer(delay)
+def serving() -> Iterator[WandbServer]:
+    server = WandbServer()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
         yield server
     finally:
+        server.gone = True
         server.shutdown()
         server.server_close()
         thread.join()
@@ -135,7 +135,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.unknown.append(f"{self.command} {self.path}")
 
     def _answer(self, document: Json, status: int = 200) -> None:
-        time.sleep(self.server.delay)
+        if self.server.gone:  # an open connection must not outlive the server
+            self.close_connection = True
+            return
         content = json.dumps(document).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

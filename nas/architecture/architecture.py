@@ -12,12 +12,14 @@ from nas.architecture.fields import plain, readers
 from nas.architecture.normal_form import digest
 from nas.architecture.ops import OPS, Steps
 from nas.architecture.parse import Scope, read_chain
+from nas.architecture.parts import with_parts
 from nas.architecture.plan import Node, plan
 from nas.architecture.published import published_path
 from nas.architecture.shapes import Shape
+from nas.architecture.variants import varied
 from nas.errors import InputError, unknown
 from nas.space.reading import check_data, read_document
-from nas.space.references import read_scaling, resolve_references
+from nas.space.references import resolve_references
 
 KEYS = ("input", "classes", "width_multiplier", "defaults", "cells", "network")
 
@@ -47,19 +49,21 @@ class Architecture:
             raise InputError(f"architecture: expected a mapping with {', '.join(KEYS)}; got {document!r:.60}")
         check_data(document, "architecture")
         for key in document:
-            if key not in KEYS:
-                raise unknown("architecture", "key", key, KEYS)
+            if key not in (*KEYS, "variants", "variant"):
+                raise unknown("architecture", "key", key, (*KEYS, "variants", "variant"))
         for key in ("input", "classes", "network"):
             if document.get(key) is None:
                 raise InputError(f"architecture: needs {key}")
-        document = resolve_references(document)
+        document = resolve_references(varied(document))
         shape = _read_input(document["input"])
         classes = f.integer(1)(document["classes"], "architecture.classes")
         defaults = _read_defaults(document.get("defaults") or {})
+        document = with_parts(document, defaults)
+        multiplier = f.multiplier(document.get("width_multiplier", 1.0), "architecture.width_multiplier")
         scope = Scope(
             cells=_mapping(document.get("cells") or {}, "cells"),
             defaults=defaults,
-            multiplier=_read_multiplier(document.get("width_multiplier", 1.0)),
+            multipliers=(multiplier,) if multiplier else (),
         )
         network = read_chain(document["network"], "network", scope)
         architecture = cls(shape, classes, network, _complete(document, defaults))
@@ -67,14 +71,18 @@ class Architecture:
         return architecture
 
     @classmethod
-    def load(cls, source: str | Path) -> "Architecture":
-        """From a file (an architecture or a candidate document), or from the name of a published network."""
+    def load(cls, source: str | Path, variant: str | None = None) -> "Architecture":
+        """From a file (an architecture or a candidate document), or from the name of a published network.
+
+        `variant` is one of those that the document offers, such as `small`.
+        """
         path = published_path(str(source))
         document = read_document(path)
         if "architecture" not in document:
             raise InputError(f"{path}: no architecture in it; a document has the key 'architecture'")
         try:
-            return cls.from_document(document["architecture"])
+            given = document["architecture"]
+            return cls.from_document(given if variant is None else {**given, "variant": variant})
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
 
@@ -98,16 +106,6 @@ def _read_input(value: Any) -> Shape:
         raise InputError(f"architecture.input: expected {{channels: ..., size: ...}}; got {value!r:.60}")
     channels = f.integer(1)(value["channels"], "architecture.input.channels")
     return (channels, *f.pair(1)(value["size"], "architecture.input.size"))
-
-
-def _read_multiplier(value: Any) -> dict[str, Any]:
-    """`0.5`, or `{times: 0.5, multiple_of: 8, minimum: 16}`; applies to the widths of convolutions."""
-    record = value if isinstance(value, Mapping) else {"times": value}
-    for key in record:
-        if key not in ("times", "multiple_of", "minimum"):
-            raise unknown("architecture.width_multiplier", "field", key, ("times", "multiple_of", "minimum"))
-    scaling = read_scaling(record, "architecture.width_multiplier")
-    return {} if scaling.get("times", 1) == 1 and len(scaling) == 1 else scaling
 
 
 def _read_defaults(value: Any) -> dict[str, dict[str, Any]]:

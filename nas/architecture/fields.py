@@ -29,7 +29,7 @@ RESERVED = frozenset(
     register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module register_parameter
     register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule
     share_memory state_dict to to_empty train training type xpu zero_grad T_destination
-    append extend insert pop aux_weights classes drop_path input_shape
+    append extend insert pop aux_heads aux_weights classes drop_path input_shape
     """.split()
 )
 
@@ -204,6 +204,16 @@ def width(value: object, place: str) -> Width:
             raise unknown(place, "width", value, ("a number", "in", "classes", "{of: in, ...}"))
         case _:
             return integer(0)(value, place)
+
+
+def multiplier(value: object, place: str) -> dict[str, Any]:
+    """`0.5`, or `{times: 0.5, multiple_of: 8, minimum: 16}`: what the widths of convolutions are scaled by."""
+    record = value if isinstance(value, dict) else {"times": value}
+    for key in record:
+        if key not in ("times", "multiple_of", "minimum"):
+            raise unknown(place, "field", key, ("times", "multiple_of", "minimum"))
+    scaling = read_scaling(record, place)
+    return {} if scaling.get("times", 1) == 1 and len(scaling) == 1 else scaling
 
 
 def groups(value: object, place: str) -> int | str:

@@ -377,6 +377,9 @@ class ChannelAffine(Op):
     scale: tuple[float, ...] = optional(f.per_channel, (1.0,))
     shift: tuple[float, ...] = optional(f.per_channel, (0.0,))
 
+    def concrete(self, shape: Shape, classes: int) -> Op:
+        return Identity(name=self.name) if (self.scale, self.shift) == ((1.0,), (0.0,)) else self
+
     def output(self, shape: Shape) -> Shape:
         for what, values in (("scale", self.scale), ("shift", self.shift)):
             if len(values) not in (1, shape[0]):

@@ -1,6 +1,6 @@
 """From a document's ops to typed ops: defaults filled, a cell's values put in, cells replaced by their copies."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,7 +25,8 @@ class Scope:
 
     cells: Mapping[str, Any]
     defaults: Mapping[str, Mapping[str, Any]]
-    multiplier: Mapping[str, Any]
+    multipliers: tuple[Mapping[str, Any], ...] = ()
+    """Scalings of widths: of the innermost cell first, of the document last."""
     values: Mapping[str, Any] = field(default_factory=dict)
     inside: tuple[str, ...] = ()
     outermost: bool = True
@@ -73,15 +74,16 @@ def read_op(document: Any, place: str, scope: Scope) -> Op:
     op = OPS[kind]
     structure = _STRUCTURE.get(op, {})
     read = readers(op)
-    _refuse_unknown(kind, given, {*read, *structure, *(("values", "each", "depth") if op is Cell else ())}, place)
+    _refuse_unknown(kind, given, {*read, *structure, *(_CELL_FIELDS if op is Cell else ())}, place)
     options = {
         key: _read_option(key, read, given, kind, place, scope)
         for key in read
         if key in given or key in scope.defaults.get(kind, {})
     }
     for key in op.scaled:
-        if scope.multiplier and isinstance(options.get(key), int) and options[key] > 0:
-            options[key] = scaled(options[key], **scope.multiplier)
+        if isinstance(options.get(key), int) and options[key] > 0:
+            for multiplier in scope.multipliers:
+                options[key] = scaled(options[key], **multiplier)
     missing = [key for key in read if key not in options and key not in f.defaults(op)]
     if missing:
         raise InputError(f"{place}: {kind} needs {' and '.join(missing)}")
@@ -168,14 +170,43 @@ def _read_cell(given: Mapping[str, Any], name: str | None, place: str, scope: Sc
     for key, per_copy in each.items():
         if not isinstance(per_copy, list) or len(per_copy) != depth:
             raise InputError(f"{place}.each.{key}: expected a list of {depth} values, one a copy; got {per_copy!r:.60}")
-    inner = replace(scope.within(), inside=(*scope.inside, cell))
+    content, default_values = _with_default_values(scope.cells[cell], f"cells.{cell}")
+    if default_values:
+        known = {*default_values, *_words(content)}
+        for key in (*values, *each):
+            if key not in known:
+                raise unknown(place, f"value of cell {cell!r} called", key, sorted(known))
+    multiplier = f.multiplier(given.get("width_multiplier", 1.0), f"{place}.width_multiplier")
+    multipliers = (multiplier, *scope.multipliers) if multiplier else scope.multipliers
+    inner = replace(scope.within(), inside=(*scope.inside, cell), multipliers=multipliers)
 
     def copy(index: int) -> Steps:
-        here = {**values, **{key: per_copy[index] for key, per_copy in each.items()}}
-        return read_chain(scope.cells[cell], f"cells.{cell}", replace(inner, values=here))
+        here = {**default_values, **values, **{key: per_copy[index] for key, per_copy in each.items()}}
+        return read_chain(content, f"cells.{cell}", replace(inner, values=here))
 
     copies = tuple(copy(index) for index in range(depth)) if each else (copy(0),) * depth if depth else ()
     return Cell(name=name, cell=cell, copies=copies)
+
+
+def _with_default_values(content: Any, place: str) -> tuple[Any, Mapping[str, Any]]:
+    """A cell's ops, and the values it has where it is not given others."""
+    if not isinstance(content, dict) or "default_values" not in content:
+        return content, {}
+    default_values = _mapping(content["default_values"], f"{place}.default_values")
+    return {key: value for key, value in content.items() if key != "default_values"}, default_values
+
+
+def _words(node: Any) -> Iterator[str]:
+    """Each `word` that stands as `$word` in a cell."""
+    match node:
+        case str() if node.startswith("$"):
+            yield node[1:]
+        case dict():
+            for value in node.values():
+                yield from _words(value)
+        case list():
+            for value in node:
+                yield from _words(value)
 
 
 def _mapping(value: Any, place: str) -> Mapping[str, Any]:
@@ -191,4 +222,5 @@ _STRUCTURE: dict[type[Op], dict[str, Any]] = {
     Cell: {"cell": None},
     Aux: {"chain": read_chain, "of": _read_of},
 }
+_CELL_FIELDS = ("depth", "values", "each", "width_multiplier")
 _OPTIONAL_STRUCTURE = {"shortcut", "of"}

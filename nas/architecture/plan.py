@@ -31,7 +31,7 @@ class Node:
 
     The children of a chain (also of a cell's copy and of a branch) follow one another; those of `branches` stand side
     by side; a residual has `body`, then `projection` and `shortcut` where it has them. An aux head stands where it is
-    registered, takes its input at `op.of`, and passes on what came in.
+    registered, takes its input at `op.of`, and passes on what came in; it has no children if it was left out.
     """
 
     op: Op
@@ -67,17 +67,17 @@ class Node:
                 yield from child.walk(aux)
 
 
-def plan(network: Steps, shape: Shape, classes: int) -> Node:
-    """The plan of a network for inputs of `shape` (channels, height, width).
+def plan(network: Steps, shape: Shape, classes: int, aux: bool = True) -> Node:
+    """The plan of a network for inputs of `shape` (channels, height, width); without `aux`, no head can fail to fit.
 
     Raises:
         InputError: an op cannot take what comes in, with its path and the shapes; or the network does not end in
             one number per class.
     """
-    node = _chain(Chain(chain=network), "", shape, classes)
+    node = _chain(Chain(chain=network), "", shape, classes, aux)
     _need_logits(node, "network", classes)
     for child in node.children:
-        if isinstance(child.op, Aux):
+        if aux and isinstance(child.op, Aux):
             _need_logits(child.children[0], child.path, classes)
     return node
 
@@ -105,13 +105,15 @@ def _names(steps: Steps) -> list[str]:
     return names
 
 
-def _chain(op: Chain, path: str, shape: Shape, classes: int) -> Node:
+def _chain(op: Chain, path: str, shape: Shape, classes: int, aux: bool = True) -> Node:
     children: list[Node] = []
     outputs: dict[str | None, Shape] = {}
     current = shape
     for step, name in zip(op.chain, _names(op.chain), strict=True):
         incoming = outputs[step.of] if isinstance(step, Aux) and step.of else current
-        child = _node(step, _join(path, name), incoming, classes)
+        left_out = isinstance(step, Aux) and not aux
+        here = _join(path, name)
+        child = Node(step, here, incoming, incoming) if left_out else _node(step, here, incoming, classes)
         children.append(child)
         if not isinstance(step, Aux):
             current = child.output

@@ -57,12 +57,14 @@ class Network(nn.Module):
 
     Takes images of shape (n, channels, height, width) and gives logits (n, classes). In training, a network built
     with aux heads gives (logits, {head: logits}) instead; `aux_weights` has the weight of each head's loss.
+    `aux_heads` are the names of all heads of the architecture, built or not.
     """
 
     def __init__(self, root: Node, aux: bool) -> None:
         super().__init__()
         self.input_shape = root.input
         self.classes = root.output[0]
+        self.aux_heads = tuple(node.name for node in root.children if isinstance(node.op, Aux))
         self.aux_weights: dict[str, float] = {}
         self._read_by: dict[str, list[str]] = {}  # op in the network's own chain -> the aux heads that read it
         previous = ""
@@ -108,7 +110,9 @@ def build_network(
     size = architecture.input[1:] if input_size is None else input_size
     height, width = size if isinstance(size, tuple) else (size, size)
     same = ((in_channels, height, width), classes) == (architecture.input, architecture.classes)
-    root = architecture.plan if same else plan(architecture.network, (in_channels, height, width), classes)
+    root = architecture.plan if same else plan(
+        architecture.network, (in_channels, height, width), classes, aux
+    )
     return Network(root, aux)
 
 

@@ -21,6 +21,11 @@ def console() -> Console:
     return plain if plain.is_terminal else Console(width=100, highlight=False)
 
 
+def say(to: Console, line: str = "") -> None:
+    """A line as it is: not wrapped, nothing in it taken for markup."""
+    to.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
 class LineDisplay:
     """One line for each trial that ends."""
 
@@ -34,12 +39,10 @@ class LineDisplay:
         best = (
             f"best {progress.best.value:.4f} (trial {progress.best.number})" if progress.best else "none complete yet"
         )
-        self._console.print(
-            f"[{progress.counted}/{progress.trials}] {written(ended)}; {best}", soft_wrap=True, markup=False
-        )
+        say(self._console, f"[{progress.counted}/{progress.trials}] {written(ended)}; {best}")
 
     def say(self, line: str) -> None:
-        self._console.print(line, soft_wrap=True, markup=False)
+        say(self._console, line)
 
     def close(self) -> None:
         pass

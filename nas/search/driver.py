@@ -53,6 +53,7 @@ class Driver:
     _live: dict[int, tuple[Trial, Candidate]] = field(default_factory=dict)
     _known: dict[str, int] = field(default_factory=dict)  # candidate key -> number of the trial that has or gets it
     _useless: int = 0  # proposals in a row that were not trained
+    _failed: int = 0  # candidates that failed, those of earlier runs too
 
     def run(self) -> None:
         """Returns when the budget is reached, the space is exhausted, too much has failed, or `stopping`."""
@@ -76,6 +77,7 @@ class Driver:
                     interrupted.append(trial)
                 continue
             self.progress.counts[state] += 1
+            self._failed += state == states.FAILED and trial.user_attrs.get("reason") != INTERRUPTED
             if state in (*states.COUNTED, states.FAILED) and "key" in trial.user_attrs:
                 self._known.setdefault(trial.user_attrs["key"], trial.number)
             if state == states.COMPLETE:
@@ -94,18 +96,8 @@ class Driver:
                 self._start(*started)
 
     def _wants_more(self) -> bool:
-        failed = sum(
-            states.word(trial) == states.FAILED and trial.user_attrs.get("reason") != INTERRUPTED
-            for trial in (trials(self.study) if self.progress.counts[states.FAILED] > self.failures else ())
-        )
-        if failed > self.failures:
-            if self._useless >= 0:
-                self.display.say(
-                    f"{failed} candidates have failed (study.failures={self.failures}); no more are started"
-                )
-                self._useless = -1
-            return False
-        return self.progress.counted + len(self._live) < self.trials and 0 <= self._useless < GIVE_UP_AFTER
+        within = self._failed <= self.failures and self._useless < GIVE_UP_AFTER
+        return within and self.progress.counted + len(self._live) < self.trials
 
     def _readopted(self, frozen: FrozenTrial) -> tuple[Trial, Candidate] | None:
         """An interrupted trial, opened again under its own number."""
@@ -115,7 +107,7 @@ class Driver:
             return None
         candidate = propose(self.space, TrialSuggest(trial))
         assert isinstance(candidate, Candidate), "a trial with a key was a candidate"
-        return trial, candidate
+        return (trial, candidate) if self._worth_training(trial, candidate) else None
 
     def _next(self) -> tuple[Trial, Candidate] | None:
         """A new trial worth training; None if there is none to be found."""
@@ -139,7 +131,7 @@ class Driver:
             counts = self.progress.counts
             self.display.say(
                 f"no new candidate in the last {GIVE_UP_AFTER} proposals ({counts[states.TWIN]} twins, "
-                f"{counts[states.INFEASIBLE]} infeasible in all): the space is exhausted, or nothing else fits the budget"
+                f"{counts[states.INFEASIBLE]} infeasible in all): the space is exhausted, or nothing else fits"
             )
         return None
 
@@ -213,7 +205,10 @@ class Driver:
     def _fail(self, trial: Trial, reason: str) -> None:
         running = self.progress.running[trial.number]
         trial.set_user_attr("seconds", round(time.monotonic() - running.started, 3))
+        self._failed += 1
         self._end(trial, states.FAILED, reason=reason)
+        if self._failed == self.failures + 1:
+            self.display.say(f"{self._failed} candidates have failed (study.failures={self.failures}): the search ends")
 
     def _end(
         self, trial: Trial, state: str, *, value: float | None = None, told: TrialState | None = None, reason: str = ""

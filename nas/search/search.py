@@ -22,7 +22,7 @@ from nas.data.images import ImageData
 from nas.errors import InputError
 from nas.pool import Pool
 from nas.search import files, states
-from nas.search.display import best_table, display
+from nas.search.display import best_table, display, say
 from nas.search.driver import Driver, ended_trials
 from nas.search.options import Budget, PoolOptions, StudyOptions, TrainerOptions, section, study_folder
 from nas.search.proposal import Candidate, Misfit, propose
@@ -265,26 +265,26 @@ def _summary(
 ) -> None:
     counts = driver.progress.counts
     ended = ended_trials(driver.study)
-    console.print()
+    say(console)
     if driver.progress.best is not None:
         digests = {trial.number: trial.user_attrs.get("digest", "") for trial in trials(driver.study)}
         console.print(best_table(ended, digests))
         trial = trials(driver.study)[driver.progress.best.number]
         candidate = propose(driver.space, Recorded(trial.params))
         assert isinstance(candidate, Candidate), "a complete trial was a candidate"
-        console.print(f"\nbest cell, of trial {trial.number}:", markup=False)
+        say(console, f"\nbest cell, of trial {trial.number}:")
         for name, text in cell_sketches(candidate.architecture).items():
-            console.print(f"  {name}: {text}", markup=False, soft_wrap=True)
+            say(console, f"  {name}: {text}")
     told = ", ".join(f"{counts[state]} {state}" for state in states.STATES if counts[state]) or "nothing trained"
-    console.print(f"\n{told}; {driver.progress.counted} of {driver.trials} candidates", markup=False)
-    console.print(f"everything is in {folder}/: best.yaml, trials.csv, config.yaml, journal.log, logs/", markup=False)
+    say(console, f"\n{told}; {driver.progress.counted} of {driver.trials} candidates")
+    say(console, f"everything is in {folder}/: best.yaml, trials.csv, config.yaml, journal.log, logs/")
     if where:
-        console.print(where, markup=False, soft_wrap=True)
+        say(console, where)
     own = shlex.join(command)
     if interrupted or driver.progress.counted < driver.trials:
-        console.print(f"to go on:    python train.py {own}", markup=False, soft_wrap=True)
+        say(console, f"to go on:    python train.py {own}")
     if driver.progress.best is not None:
         data = [argument for argument in command if argument.startswith(("data=", "data."))]
         retrain = shlex.join([f"architecture={folder / files.BEST}", *data])
-        console.print(f"to retrain:  python train.py {retrain}", markup=False, soft_wrap=True)
-        console.print("             (test=true also reads the test split, once)", markup=False)
+        say(console, f"to retrain:  python train.py {retrain}")
+        say(console, "             (test=true also reads the test split, once)")

@@ -13,7 +13,7 @@ from nas.cost import cost
 from nas.data.images import ImageData
 from nas.errors import InputError
 from nas.search import files
-from nas.search.display import count, duration
+from nas.search.display import count, duration, say
 from nas.search.options import PoolOptions, StudyOptions, TrainerOptions, checked_name, section, study_folder
 from nas.search.study import JOURNAL
 from nas.space.reading import read_document
@@ -55,10 +55,10 @@ def train(
     price = cost(architecture, (data.channels, *data.size), data.classes)
     home = path.parent if (path.parent / JOURNAL).exists() and study.name is None else None
     folder = _next_folder(home or study_folder(study, study.name or checked_name(path.stem)))
-    console.print(
+    say(
+        console,
         f"{source}: {count(price.parameters)} parameters, {count(price.macs)} MACs at "
         f"{data.channels}×{data.size[0]}×{data.size[1]}; {recipe.epochs} epochs on {data.name}",
-        markup=False,
     )
     _note_differences(record, data, console)
 
@@ -66,9 +66,7 @@ def train(
 
     def report(epoch: int, metrics: dict[str, float]) -> bool:
         loss = metrics.get("train/loss", float("nan"))
-        console.print(
-            f"epoch {epoch + 1}/{recipe.epochs}: loss {loss:.4f}, {METRIC} {metrics[METRIC]:.4f}", markup=False
-        )
+        say(console, f"epoch {epoch + 1}/{recipe.epochs}: loss {loss:.4f}, {METRIC} {metrics[METRIC]:.4f}")
         return False
 
     folder.mkdir(parents=True)
@@ -97,16 +95,14 @@ def train(
     about = {"data": {"name": data.name, "fingerprint": data.fingerprint, "class_names": list(data.class_names)}}
     files.write_atomically(folder / "document.yaml", files.yaml_text({**written, "record": {**outcome, **about}}))
     files.write_atomically(folder / "result.yaml", files.yaml_text(outcome))
-    console.print(
-        f"{METRIC} {result.value:.4f} after {result.epochs} epochs in {duration(result.seconds)}", markup=False
-    )
+    say(console, f"{METRIC} {result.value:.4f} after {result.epochs} epochs in {duration(result.seconds)}")
     if METRIC in record and record.get("data", {}).get("fingerprint") == data.fingerprint:
-        console.print(f"the search had {record[METRIC]!r}, this training has {result.value!r}", markup=False)
+        say(console, f"the search had {record[METRIC]!r}, this training has {result.value!r}")
     if result.test is not None:
         files.record_test_read(folder.parent, architecture.digest, source, result.test)
         listed = ", ".join(f"{key} {value:.4f}" for key, value in result.test.items())
-        console.print(f"test split ({len(data.test.labels) if data.test else 0} images): {listed}", markup=False)
-    console.print(f"weights, document and result are in {folder}/", markup=False)
+        say(console, f"test split ({len(data.test.labels) if data.test else 0} images): {listed}")
+    say(console, f"weights, document and result are in {folder}/")
     return 0
 
 
@@ -132,9 +128,9 @@ def _document(
 def _note_differences(record: Mapping[str, Any], data: ImageData, console: Console) -> None:
     there = record.get("data", {}).get("fingerprint")
     if there is not None and there != data.fingerprint:
-        console.print(
+        say(
+            console,
             f"note: these are not the images it was found on ({record['data'].get('name')}); results do not compare",
-            markup=False,
         )
 
 

@@ -30,6 +30,8 @@ class _Loader(_BaseLoader):  # type: ignore[misc, valid-type]
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[Hashable] = set()
         for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(None, None, "a key is a string", key_node.start_mark)
             key = key_node.value
             if key in seen:
                 raise yaml.MarkedYAMLError(None, None, f"the key {key!r} stands twice", key_node.start_mark)
@@ -59,10 +61,11 @@ def read_document(path: Path) -> Document:
 def read_text(path: Path) -> str:
     """The text of a document's file. Raises `InputError` if it is missing, too large or no text."""
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise InputError(f"{path}: {size} bytes; a document has at most {MAX_BYTES}")
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise InputError(f"{path}: more than {MAX_BYTES} bytes; that is no document")
+        return content.decode("utf-8")
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
@@ -129,7 +132,7 @@ def _refuse_tag(tag: str | None, place: str) -> None:
 
 def check_data(document: Document, place: str) -> None:
     """Refuses what is more than data: `_target_`-like keys, `${...}`, keys that are no strings, other types."""
-    for where, value in _values(document, place):
+    for where, value in _values(document, place, 0):
         match value:
             case str():
                 if "${" in value:
@@ -142,7 +145,9 @@ def check_data(document: Document, place: str) -> None:
                 raise InputError(f"{where}: {_kind(value)} is not data a document can hold")
 
 
-def _values(node: Document, place: str) -> Iterator[tuple[str, Document]]:
+def _values(node: Document, place: str, depth: int) -> Iterator[tuple[str, Document]]:
+    if depth > MAX_DEPTH:
+        raise InputError(f"{place}: nested more than {MAX_DEPTH} deep")
     match node:
         case dict():
             for key, value in node.items():
@@ -150,10 +155,10 @@ def _values(node: Document, place: str) -> Iterator[tuple[str, Document]]:
                     raise InputError(f"{place}: the key {key!r} is {_kind(key)}; keys are strings (quote it)")
                 if key.startswith("_") or "${" in key:
                     raise InputError(f"{place}: the key {key!r}; documents are data and hold no such key")
-                yield from _values(value, f"{place}.{key}")
+                yield from _values(value, f"{place}.{key}", depth + 1)
         case list():
             for index, value in enumerate(node):
-                yield from _values(value, f"{place}.{index}")
+                yield from _values(value, f"{place}.{index}", depth + 1)
         case _:
             yield place, node
 

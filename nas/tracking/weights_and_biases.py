@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # importing wandb takes most of a second: only a search that 
 Mode = Literal["online", "offline", "off"]
 
 INTERRUPTED = 255  # the exit code that W&B itself gives a run ended by Ctrl-C
+LOCAL_PATIENCE = 60.0  # seconds for W&B's own process offline: only a very busy machine needs them
 
 
 class WandbTracker:
@@ -139,8 +140,7 @@ class WandbTracker:
                 x_disable_machine_info=True,
                 x_disable_viewer=True,
                 x_save_requirements=False,
-                init_timeout=self._patience,
-                finish_timeout=self._patience,
+                x_transaction_log_flush_interval=1.0,  # seconds of records that a killed search may lose
                 finish_timeout_raises=True,
                 stop_fn=_ignore_stop,
             )
@@ -178,6 +178,8 @@ class WandbTracker:
     def _init(self, number: int) -> "Run":
         import wandb
 
+        online = self._mode == "online"
+        patience = self._patience if online else LOCAL_PATIENCE
         run = wandb.init(
             project=self._project,
             dir=str(self._folder.absolute()),
@@ -186,11 +188,12 @@ class WandbTracker:
             group=self._group,
             job_type="candidate",
             config=self._configs[number],
-            mode="online" if self._mode == "online" else "offline",
+            mode="online" if online else "offline",
             reinit="create_new",
             resume="allow",
+            settings=wandb.Settings(init_timeout=patience, finish_timeout=patience),
         )
-        if self._mode == "online":
+        if online:
             self._page = f"{run.project_url}/groups/{quote(self._group, safe='')}"
         return run
 

@@ -104,7 +104,7 @@ def versions() -> dict[str, str]:
     """Of what decides the numbers of a training."""
     return {
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "pytorch_lightning": version("pytorch_lightning"),
     }
 

@@ -1,0 +1,202 @@
+"""A cell in one line of text, as papers write modules: `1×1 64 | 1×1 48 → 5×5 64 | avg → 1×1 32`.
+
+`→` is one after the other, `|` side by side and concatenated (in brackets inside of a chain), `/2` a stride, `V` no
+padding. A convolution is its kernel and width; without an activation it is `linear`. A pool without numbers is 3×3.
+"""
+
+from collections.abc import Iterable
+from itertools import groupby
+
+from nas.architecture import Architecture
+from nas.architecture.fields import Pair, Sides
+from nas.architecture.ops import (
+    LRN,
+    Activation,
+    AdaptivePool,
+    Aux,
+    Branches,
+    Cell,
+    Chain,
+    ChannelAffine,
+    Conv,
+    Dropout,
+    Flatten,
+    GlobalPool,
+    Identity,
+    L2Norm,
+    Linear,
+    Norm,
+    Op,
+    Pool,
+    Residual,
+)
+from nas.architecture.plan import Node
+from nas.architecture.shapes import Shape
+
+POOLS = {"average": "avg", "max": "max"}
+
+
+def sketch(node: Node) -> str:
+    """The line of text for an op of a plan and all that is in it."""
+    return _chain(steps(node))
+
+
+def cell_sketches(architecture: Architecture) -> dict[str, str]:
+    """The sketch of each cell that has branches or a residual, by the cell's name; its first copy stands for all.
+
+    A cell inside another is part of the other's sketch and has none of its own.
+    """
+    sketches: dict[str, str] = {}
+    _collect(architecture.plan, sketches)
+    return sketches
+
+
+def _collect(node: Node, sketches: dict[str, str]) -> None:
+    match node.op:
+        case Cell(cell=name):
+            if node.children and has_branches(node.children[0]):
+                sketches.setdefault(name, sketch(node.children[0]))
+        case Chain() | Branches() | Residual():
+            for child in node.children:
+                _collect(child, sketches)
+
+
+def has_branches(node: Node) -> bool:
+    """Whether anything in it stands side by side."""
+    return any(
+        isinstance(inner.op, Residual) or (isinstance(inner.op, Branches) and len(inner.children) > 1)
+        for inner in node.walk()
+    )
+
+
+def steps(node: Node) -> tuple[Node, ...]:
+    """The ops one after the other that a reader sees: chains opened, what does nothing left out.
+
+    A cell of several copies stays closed.
+    """
+    match node.op:
+        case Identity() | Dropout(rate=0.0):
+            return ()
+        case Chain():
+            return _all_steps(node.children)
+        case Cell() | Branches() if len(node.children) < 2:
+            return _all_steps(node.children)
+        case _:
+            return (node,)
+
+
+def _all_steps(nodes: Iterable[Node]) -> tuple[Node, ...]:
+    return tuple(step for node in nodes for step in steps(node))
+
+
+def _chain(nodes: tuple[Node, ...]) -> str:
+    """Empty, it is `x`: what comes in goes out."""
+    if len(nodes) == 1:
+        return _op(nodes[0])
+    return " → ".join(_inside(node) for node in nodes) or "x"
+
+
+def _inside(node: Node) -> str:
+    """An op within a longer chain: what would bind less than the arrow is set apart."""
+    match node.op:
+        case Branches():
+            return f"[{_op(node)}]"
+        case Residual():
+            return f"({_op(node)})"
+        case _:
+            return _op(node)
+
+
+def _op(node: Node) -> str:
+    match node.op:
+        case Branches():
+            return " | ".join(_chain(steps(branch)) for branch in node.children)
+        case Residual():
+            return _residual(node, node.op)
+        case Cell():
+            runs = [(text, len(list(same))) for text, same in groupby(map(sketch, node.children))]
+            return " → ".join(f"{count} × ({text})" for text, count in runs)
+        case Aux():
+            return f"aux ({sketch(node.children[0])})"
+        case op:
+            return leaf_text(op, node.input)
+
+
+def _residual(node: Node, op: Residual) -> str:
+    body, *others = node.children
+    inner = (*steps(body), *(others[:1] if op.projection else ()))
+    shortcut = _chain(_all_steps(others[bool(op.projection) :]))
+    scale = "" if op.scale == 1 else f"{op.scale:g}·"
+    kept = f"({shortcut})" if " " in shortcut else shortcut
+    closing = {"relu": "", "none": ", no activation"}.get(op.activation, f" → {op.activation}")
+    return f"{kept} + {scale}({_chain(inner)}){closing}"
+
+
+def leaf_text(op: Op, shape: Shape) -> str:
+    """A concrete leaf for an input of `shape`: `3×3/2 384 V`, `max 3×3/2 V`, `linear 1000`."""
+    match op:
+        case Conv(kernel=(1, 1), activation="none", stride=(1, 1), groups=1):
+            return f"linear {op.channels}"
+        case Conv():
+            words = [window(op.kernel, op.stride), str(op.channels), *_padding_words(op.sides, op.kernel)]
+            return " ".join([*words, *group_words(op, shape), *_activation_words(op.activation)])
+        case Pool():
+            plain = (op.kernel, op.stride, padding_word(op.sides, op.kernel)) == ((3, 3), (1, 1), "")
+            words = [] if plain else [window(op.kernel, op.stride), *_padding_words(op.sides, op.kernel)]
+            return " ".join([POOLS[op.kind], *words, *(["ceil"] if op.ceil else [])])
+        case GlobalPool(kind=kind):
+            return f"global {POOLS[kind]}"
+        case AdaptivePool(kind=kind, size=size):
+            return f"{POOLS[kind]} to {window(size)}"
+        case Linear(activation=activation):
+            return f"linear {op.channels}" + ("" if activation == "none" else f" {activation}")
+        case Dropout(rate=rate):
+            return f"dropout {rate:g}"
+        case LRN(size=size):
+            return f"LRN {size}"
+        case Activation(activation=activation):
+            return activation
+        case _:
+            return WORDS[type(op)]
+
+
+WORDS: dict[type[Op], str] = {
+    ChannelAffine: "affine per channel",
+    Flatten: "flatten",
+    Identity: "x",
+    L2Norm: "L2 norm",
+    Norm: "batch norm",
+}
+"""Ops that have nothing to tell but what they are."""
+
+
+def window(kernel: Pair, stride: Pair = (1, 1)) -> str:
+    """`3×3`, with its stride `3×3/2`."""
+    by = "" if stride == (1, 1) else f"/{stride[0]}" if stride[0] == stride[1] else f"/{stride[0]}×{stride[1]}"
+    return f"{kernel[0]}×{kernel[1]}{by}"
+
+
+def padding_word(sides: Sides, kernel: Pair) -> str:
+    """Nothing for padding that keeps the grid at stride 1, `V` for none, else the numbers."""
+    total = (sides[0] + sides[1], sides[2] + sides[3])
+    if total == (kernel[0] - 1, kernel[1] - 1) and sides[0] <= sides[1] and sides[2] <= sides[3]:
+        return ""
+    if not any(sides):
+        return "V"
+    return f"p{sides[0]}" if len(set(sides)) == 1 else "p" + ",".join(map(str, sides))
+
+
+def group_words(op: Conv, shape: Shape) -> list[str]:
+    """What is to be said of a convolution's groups."""
+    if op.groups == 1:
+        return []
+    return ["depthwise"] if op.groups == shape[0] else [f"{op.groups} groups"]
+
+
+def _padding_words(sides: Sides, kernel: Pair) -> list[str]:
+    word = padding_word(sides, kernel)
+    return [word] if word else []
+
+
+def _activation_words(activation: str) -> list[str]:
+    return {"relu": [], "none": ["linear"]}.get(activation, [activation])
