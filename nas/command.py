@@ -29,8 +29,6 @@ def _run(given: Sequence[str]) -> int:
 
     config = configuration(given)
     options = config.options
-    if options["tracking"] not in ("none", "wandb"):
-        raise InputError(f"tracking: no {options['tracking']!r}; there are none and wandb")
     from nas.search.display import console
 
     if config.space is not None and config.space_name is not None:

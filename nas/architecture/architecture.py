@@ -1,6 +1,6 @@
 """`Architecture`: a network as a value, made from a document without holes and from nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -57,16 +57,16 @@ class Architecture:
         document = resolve_references(varied(document))
         shape = _read_input(document["input"])
         classes = f.integer(1)(document["classes"], "architecture.classes")
-        defaults = _read_defaults(document.get("defaults") or {})
+        defaults = _read_defaults(_given(document, "defaults"))
         document = with_parts(document, defaults)
         multiplier = f.multiplier(document.get("width_multiplier", 1.0), "architecture.width_multiplier")
         scope = Scope(
-            cells=_mapping(document.get("cells") or {}, "cells"),
+            cells=_mapping(_given(document, "cells"), "cells"),
             defaults=defaults,
             multipliers=(multiplier,) if multiplier else (),
         )
         network = read_chain(document["network"], "network", scope)
-        architecture = cls(shape, classes, network, _complete(document, defaults))
+        architecture = cls(shape, classes, network, _complete(document, defaults, scope.count.cells))
         _ = architecture.plan  # a document that cannot be planned at its own input is refused here
         return architecture
 
@@ -82,7 +82,8 @@ class Architecture:
             raise InputError(f"{path}: no architecture in it; a document has the key 'architecture'")
         try:
             given = document["architecture"]
-            return cls.from_document(given if variant is None else {**given, "variant": variant})
+            chosen = isinstance(given, dict) and variant is not None
+            return cls.from_document({**given, "variant": variant} if chosen else given)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
 
@@ -123,8 +124,13 @@ def _read_defaults(value: Any) -> dict[str, dict[str, Any]]:
     return defaults
 
 
-def _complete(document: Mapping[str, Any], own: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The document with the defaults of every op in it spelled out, in a fixed order of keys."""
+def _complete(
+    document: Mapping[str, Any], own: Mapping[str, Mapping[str, Any]], read_cells: Collection[str]
+) -> dict[str, Any]:
+    """The document with the defaults of every op in it spelled out, in a fixed order of keys.
+
+    A cell that was not read, since nothing uses it, stays as it is.
+    """
     used = {kind for key in ("cells", "network") for kind in _kinds(document.get(key))}
     defaults: dict[str, Any] = {}
     for kind, op in OPS.items():
@@ -134,18 +140,17 @@ def _complete(document: Mapping[str, Any], own: Mapping[str, Mapping[str, Any]])
             defaults[kind] = {
                 key: plain(read[key](own[kind][key], "") if key in own.get(kind, {}) else typed[key]) for key in typed
             }
-    complete = {
-        **document,
-        **{key: _spelled(document.get(key)) for key in ("cells", "network")},
-        "defaults": defaults,
-    }
+    complete = {**document, "defaults": defaults, "network": _spelled(document["network"])}
+    if document.get("cells") is not None:
+        cells = document["cells"].items()
+        complete["cells"] = {name: _spelled(cell) if name in read_cells else cell for name, cell in cells}
     return {key: deepcopy(complete[key]) for key in KEYS if complete.get(key) is not None}
 
 
 def _spelled(node: Any) -> Any:
     """Ops with each literal option in its full form, such as all fields of a norm where one was given."""
     match node:
-        case {"op": str() as kind}:
+        case {"op": str() as kind} if kind in OPS:
             read = readers(OPS[kind])
             return {
                 key: plain(read[key](value, "")) if key in read and "$" not in str(value) else _spelled(value)
@@ -168,6 +173,12 @@ def _kinds(node: Any) -> set[str]:
             return {kind for value in node for kind in _kinds(value)}
         case _:
             return set()
+
+
+def _given(document: Mapping[str, Any], key: str) -> Any:
+    """What may be left out or null."""
+    value = document.get(key)
+    return {} if value is None else value
 
 
 def _mapping(value: Any, place: str) -> Mapping[str, Any]:

@@ -1,6 +1,5 @@
 """Readers of an op's fields: each takes a document's value and its place, and gives the typed value or an error."""
 
-import math
 import re
 from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
@@ -8,6 +7,9 @@ from typing import Any, TypeVar
 
 from nas.errors import InputError, unknown
 from nas.space.references import read_scaling, scaled
+
+LARGEST = 1_000_000
+"""No number of an op is larger."""
 
 T = TypeVar("T")
 Reader = Callable[[object, str], T]
@@ -105,8 +107,10 @@ def plain(value: Any) -> Any:
             return kind
         case Relative():
             return {"of": "in", **{f.name: getattr(value, f.name) for f in fields(value)}}
-        case tuple():
+        case (int(), *_):
             return value[0] if len(set(value)) == 1 else list(value)
+        case tuple():
+            return list(value)
         case _ if is_dataclass(value):
             return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
         case _:
@@ -114,27 +118,26 @@ def plain(value: Any) -> Any:
 
 
 def name(value: object, place: str) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_]{1,64}", value):
-        raise InputError(f"{place}: {value!r} is no name; names are 1 to 64 letters, digits and underscores")
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_]{0,63}", value):
+        raise InputError(f"{place}: {value!r:.80} is no name; names are 1 to 64 letters, digits and underscores")
     if value in RESERVED:
         raise InputError(f"{place}: the name {value!r} is taken by torch's modules; choose another, such as {value}_")
     return value
 
 
-def integer(minimum: int) -> Reader[int]:
+def integer(minimum: int, maximum: int = LARGEST) -> Reader[int]:
     def read(value: object, place: str) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
-            raise InputError(f"{place}: expected an integer of at least {minimum}; got {value!r}")
+        if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
+            raise InputError(f"{place}: expected an integer from {minimum} to {maximum}; got {value!r:.60}")
         return value
 
     return read
 
 
-def number(low: float = -math.inf, high: float = math.inf) -> Reader[float]:
+def number(low: float = -LARGEST, high: float = LARGEST) -> Reader[float]:
     def read(value: object, place: str) -> float:
-        if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high or value != value:
-            bounds = f" in [{low}, {high}]" if math.isfinite(low) or math.isfinite(high) else ""
-            raise InputError(f"{place}: expected a number{bounds}; got {value!r}")
+        if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+            raise InputError(f"{place}: expected a number from {low} to {high}; got {value!r:.60}")
         return float(value)
 
     return read
@@ -238,9 +241,11 @@ def form(value: object, place: str) -> Form:
     kinds = one_of("full", "stacked", "asymmetric", "fork")
     match value:
         case dict():
-            given = _record(value, place, {"kind": kinds, "times": integer(1), "first": one_of("1xn", "nx1")})
-            if given.get("kind") != "asymmetric" and len(given) > 1:
-                raise InputError(f"{place}: times and first belong to kind asymmetric; got {value!r}")
+            given = _record(value, place, {"kind": kinds, "times": integer(1, 32), "first": one_of("1xn", "nx1")})
+            if "kind" not in given:
+                raise InputError(f"{place}: needs kind; got {value!r:.60}")
+            if given["kind"] != "asymmetric" and len(given) > 1:
+                raise InputError(f"{place}: times and first belong to kind asymmetric; got {value!r:.60}")
             return Form(**given)
         case _:
             return Form(kinds(value, place))

@@ -7,8 +7,9 @@ whatever reads those channels mixes them all, with weights that can be permuted 
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
+from itertools import groupby
 from typing import Any
 
 from nas.architecture.fields import plain
@@ -26,7 +27,15 @@ def digest(root: Node) -> str:
 
 def normal_form(root: Node) -> list[Form]:
     """The normal form of a network's plan, as nested lists and dicts of plain data."""
-    return _steps(_with_aux_at_tap(root.children), False)[0]
+    forms, _ = _steps(_with_aux_at_tap(root.children), False)
+    return [form for run in _runs(forms) for form in run]
+
+
+def _runs(forms: list[Form]) -> Iterator[list[Form]]:
+    """The ops between taps, and the heads at each tap, which have no order among themselves."""
+    for are_heads, group in groupby(forms, lambda form: form["op"] == KINDS[Aux]):
+        run = list(group)
+        yield sorted(run, key=_written) if are_heads else run
 
 
 def _written(form: object) -> str:
@@ -53,32 +62,41 @@ def _steps(nodes: Sequence[Node], free: bool) -> tuple[list[Form], bool]:
     Gives back whether the order of the channels that enter makes none.
     """
     forms: list[Form] = []
-    for node in reversed(nodes):
-        before, free = _node(node, free)
-        forms = before + forms
-    return forms, free
+    for node in reversed(list(_flat(nodes))):
+        form, free = _node(node, free)
+        forms.append(form)
+    return forms[::-1], free
 
 
-def _node(node: Node, free: bool) -> tuple[list[Form], bool]:
+def _flat(nodes: Sequence[Node]) -> Iterator[Node]:
+    """The ops in a row that do something: chains, cells and lone branches dissolved, identities left out."""
+    for node in nodes:
+        match node.op:
+            case Identity() | Dropout(rate=0.0):
+                pass
+            case Chain():
+                yield from _flat(node.children)
+            case Cell():
+                for copy in node.children:
+                    yield from _flat(copy.children)
+            case Branches() if len(node.children) == 1:
+                yield from _flat(node.children[0].children)
+            case _:
+                yield node
+
+
+def _node(node: Node, free: bool) -> tuple[Form, bool]:
     match node.op:
-        case Identity():
-            return [], free
-        case Dropout(rate=0.0):
-            return [], free
-        case Chain():
-            return _steps(node.children, free)
-        case Cell():
-            return _steps([step for copy in node.children for step in copy.children], free)
         case Branches():
             return _branches(node, free)
         case Residual():
             return _residual(node, free)
         case Aux():
             head, absorbs = _steps(node.children[0].children, False)
-            return [{"op": "aux", "weight": node.op.weight, "chain": head}], free and absorbs
+            return {"op": "aux", "weight": node.op.weight, "chain": head}, free and absorbs
         case op:
             order = op.channel_order(node.input)
-            return [_leaf(op)], order == "mixes" or (order == "keeps" and free)
+            return _leaf(op), order == "mixes" or (order == "keeps" and free)
 
 
 def _leaf(op: Op) -> Form:
@@ -92,7 +110,7 @@ def _default(op: Op, key: str) -> object:
     return next(f.default for f in fields(op) if f.name == key)
 
 
-def _branches(node: Node, free: bool) -> tuple[list[Form], bool]:
+def _branches(node: Node, free: bool) -> tuple[Form, bool]:
     parts: list[list[Form]] = []
     absorbs = True
     for branch in node.children:
@@ -103,12 +121,10 @@ def _branches(node: Node, free: bool) -> tuple[list[Form], bool]:
                 parts.extend(inner)
             case _:
                 parts.append(forms)
-    if len(parts) == 1:
-        return parts[0], absorbs
-    return [{"op": "branches", "branches": sorted(parts, key=_written) if free else parts}], absorbs
+    return {"op": "branches", "branches": sorted(parts, key=_written) if free else parts}, absorbs
 
 
-def _residual(node: Node, free: bool) -> tuple[list[Form], bool]:
+def _residual(node: Node, free: bool) -> tuple[Form, bool]:
     """Body and shortcut must leave their channels in one order, so neither is free at its end."""
     op = node.op
     assert isinstance(op, Residual)
@@ -120,22 +136,15 @@ def _residual(node: Node, free: bool) -> tuple[list[Form], bool]:
     shortcut, shortcut_absorbs = _steps(shortcut_nodes, False)
     if shortcut:
         form["shortcut"] = shortcut
-        return [form], body_absorbs and shortcut_absorbs
+        return form, body_absorbs and shortcut_absorbs
     # The shortcut hands its order on: the body must be able to follow any order, in and out.
-    return [form], free and body_absorbs and _any_order(body_nodes)
+    return form, free and body_absorbs and _any_order(body_nodes)
 
 
 def _any_order(nodes: Sequence[Node]) -> bool:
     """Whether the channels that leave can be put into any order by permuting weights."""
-    for node in reversed(nodes):
-        match node.op:
-            case Chain():
-                if node.children:
-                    return _any_order(node.children)
-            case Identity() | Dropout():
-                pass
-            case op:
-                order = op.channel_order(node.input)
-                if order != "keeps":
-                    return order == "mixes"
+    for node in reversed(list(_flat(nodes))):
+        order = node.op.channel_order(node.input)
+        if order != "keeps":
+            return order == "mixes"
     return False

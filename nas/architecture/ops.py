@@ -48,6 +48,9 @@ class Op:
 
 Steps = tuple[Op, ...]
 
+MAX_FORM = 63
+"""The largest kernel that can be carried out in a form: stacked, 31 convolutions."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Chain(Op):
@@ -137,7 +140,7 @@ class Conv(Op, Concrete):
             return Identity(name=self.name)
         groups = shape[0] if self.groups == "in" else int(self.groups)
         if shape[0] % groups or width % groups:
-            raise InputError(f"{groups} groups divide neither both {shape[0]} channels in nor {width} out")
+            raise InputError(f"{groups} groups do not divide both {shape[0]} channels in and {width} out")
         if self.form.kind != "full" and self.kernel != (1, 1):
             return _expanded(replace(self, width=width, groups=groups))
         padding = sides(self.padding, self.kernel, self.stride, grid_of(shape))
@@ -164,6 +167,8 @@ def _expanded(conv: Conv) -> Op:
     n, width = conv.kernel[0], conv.channels
     if conv.kernel[0] != conv.kernel[1] or n % 2 == 0:
         raise InputError(f"the form {conv.form.kind} needs a square kernel of odd size, not {conv.kernel}")
+    if n > MAX_FORM:
+        raise InputError(f"the form {conv.form.kind} takes kernels up to {MAX_FORM}, not {n}")
     if conv.padding not in ("same", "valid"):
         raise InputError(f"the form {conv.form.kind} takes the padding same or valid, not {conv.padding!r}")
     plain = replace(conv, name=None, form=Form(), stride=(1, 1))
@@ -378,13 +383,17 @@ class ChannelAffine(Op):
     shift: tuple[float, ...] = optional(f.per_channel, (0.0,))
 
     def concrete(self, shape: Shape, classes: int) -> Op:
-        return Identity(name=self.name) if (self.scale, self.shift) == ((1.0,), (0.0,)) else self
-
-    def output(self, shape: Shape) -> Shape:
+        need_map(shape, "channel_affine")
         for what, values in (("scale", self.scale), ("shift", self.shift)):
             if len(values) not in (1, shape[0]):
                 raise InputError(f"{what} has {len(values)} numbers for {shape[0]} channels")
-        return shape
+        scale, shift = (values[:1] if len(set(values)) == 1 else values for values in (self.scale, self.shift))
+        if (scale, shift) == ((1.0,), (0.0,)):
+            return Identity(name=self.name)
+        return replace(self, scale=scale, shift=shift)
+
+    def channel_order(self, shape: Shape) -> str:
+        return "keeps" if len(self.scale) == len(self.shift) == 1 else "fixed"
 
 
 def number_of(width: Width, incoming: int, classes: int) -> int:
@@ -395,7 +404,7 @@ def number_of(width: Width, incoming: int, classes: int) -> int:
         case "classes":
             return classes
         case Relative():
-            return width.of(incoming)
+            return f.integer(0)(width.of(incoming), "width")
         case _:
             return int(width)
 

@@ -1,6 +1,6 @@
 """From a document's ops to typed ops: defaults filled, a cell's values put in, cells replaced by their copies."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,11 +12,20 @@ from nas.space.holes import is_hole
 from nas.space.references import scaled
 
 MAX_OPS = 20_000
+MAX_LEVELS = 64
 
 
 @dataclass
-class _Count:
+class Count:
+    """What has been read so far: how many ops, copies and all, and which cells."""
+
     ops: int = 0
+    cells: set[str] = field(default_factory=set)
+
+    def add(self, ops: int, place: str) -> None:
+        self.ops += ops
+        if self.ops > MAX_OPS:
+            raise InputError(f"{place}: the network has more than {MAX_OPS} ops")
 
 
 @dataclass(frozen=True)
@@ -29,12 +38,13 @@ class Scope:
     """Scalings of widths: of the innermost cell first, of the document last."""
     values: Mapping[str, Any] = field(default_factory=dict)
     inside: tuple[str, ...] = ()
-    outermost: bool = True
-    count: _Count = field(default_factory=_Count)
+    level: int = 0
+    """How many ops are around; 0 in the network's own chain."""
+    count: Count = field(default_factory=Count)
 
     def within(self) -> "Scope":
         """The scope of the ops inside an op."""
-        return replace(self, outermost=False)
+        return replace(self, level=self.level + 1)
 
 
 def read_chain(document: Any, place: str, scope: Scope) -> Steps:
@@ -46,28 +56,38 @@ def read_chain(document: Any, place: str, scope: Scope) -> Steps:
             return (read_op(document, place, scope),)
         case list():
             steps: list[Op] = []
+            names: set[str] = set()
             for index, item in enumerate(document):
                 op = read_op(item, f"{place}.{index}", scope)
-                if op.name is not None and any(op.name == other.name for other in steps):
+                if op.name in names:
                     raise InputError(f"{place}.{index}.name: {op.name!r} stands twice in one chain")
-                if isinstance(op, Aux) and op.of is not None and all(op.of != other.name for other in steps):
-                    earlier = [other.name for other in steps if other.name]
-                    raise unknown(f"{place}.{index}.of", "earlier op called", op.of, earlier)
+                if isinstance(op, Aux):
+                    _check_tap(op, steps, f"{place}.{index}")
                 steps.append(op)
+                names |= {op.name} if op.name else set()
             return tuple(steps)
         case _:
             raise InputError(f"{place}: a chain is a list of ops, or one op {{op: ..., ...}}; got {document!r:.60}")
 
 
+def _check_tap(head: Aux, before: Sequence[Op], place: str) -> None:
+    """An aux head reads an op of the network before it, not another head."""
+    taps = [op for op in before if not isinstance(op, Aux)]
+    if not taps:
+        raise InputError(f"{place}: no op stands before this aux head that it could read")
+    if head.of is not None and all(head.of != op.name for op in taps):
+        raise unknown(f"{place}.of", "earlier op called", head.of, [op.name for op in taps if op.name])
+
+
 def read_op(document: Any, place: str, scope: Scope) -> Op:
     """One op. Raises `InputError` for an unknown op or field, a missing field, or a value that does not fit it."""
-    scope.count.ops += 1
-    if scope.count.ops > MAX_OPS:
-        raise InputError(f"{place}: the network has more than {MAX_OPS} ops")
+    scope.count.add(1, place)
+    if scope.level > MAX_LEVELS:
+        raise InputError(f"{place}: ops within ops more than {MAX_LEVELS} levels deep")
     if not isinstance(document, dict) or "op" not in document:
         raise InputError(f"{place}: expected an op, {{op: ..., ...}}; got {document!r:.60}")
     kind = document["op"]
-    if kind not in OPS:
+    if not isinstance(kind, str) or kind not in OPS:
         raise unknown(f"{place}.op", "op", kind, OPS)
     given = {key: _with_values(value, place, scope) for key, value in document.items() if key != "op"}
     name = f.name(given.pop("name"), f"{place}.name") if given.get("name") is not None else given.pop("name", None)
@@ -83,13 +103,13 @@ def read_op(document: Any, place: str, scope: Scope) -> Op:
     for key in op.scaled:
         if isinstance(options.get(key), int) and options[key] > 0:
             for multiplier in scope.multipliers:
-                options[key] = scaled(options[key], **multiplier)
+                options[key] = f.integer(1)(scaled(options[key], **multiplier), f"{place}.{key}, multiplied")
     missing = [key for key in read if key not in options and key not in f.defaults(op)]
     if missing:
         raise InputError(f"{place}: {kind} needs {' and '.join(missing)}")
     if op is Cell:
         return _read_cell(given, name, place, scope)
-    if op is Aux and not scope.outermost:
+    if op is Aux and scope.level > 0:
         raise InputError(f"{place}: an aux head stands in the network's own chain, not inside another op")
     inner = scope.within()
     for key, read_part in structure.items():
@@ -162,9 +182,8 @@ def _read_cell(given: Mapping[str, Any], name: str | None, place: str, scope: Sc
         raise unknown(f"{place}.cell", "cell", cell, scope.cells)
     if cell in scope.inside:
         raise InputError(f"{place}.cell: cell {cell!r} holds itself: {' → '.join((*scope.inside, cell))}")
-    depth = f.integer(0)(given.get("depth", 1), f"{place}.depth")
-    if depth > MAX_OPS:
-        raise InputError(f"{place}.depth: {depth} copies; a network has at most {MAX_OPS} ops")
+    depth = f.integer(0, MAX_OPS)(given.get("depth", 1), f"{place}.depth")
+    scope.count.add(depth, place)  # an empty copy counts too
     values = _mapping(given.get("values", {}), f"{place}.values")
     each = _mapping(given.get("each", {}), f"{place}.each")
     for key, per_copy in each.items():
@@ -181,10 +200,15 @@ def _read_cell(given: Mapping[str, Any], name: str | None, place: str, scope: Sc
     inner = replace(scope.within(), inside=(*scope.inside, cell), multipliers=multipliers)
 
     def copy(index: int) -> Steps:
+        scope.count.cells.add(cell)
         here = {**default_values, **values, **{key: per_copy[index] for key, per_copy in each.items()}}
         return read_chain(content, f"cells.{cell}", replace(inner, values=here))
 
-    copies = tuple(copy(index) for index in range(depth)) if each else (copy(0),) * depth if depth else ()
+    if each or not depth:
+        return Cell(name=name, cell=cell, copies=tuple(copy(index) for index in range(depth)))
+    before = scope.count.ops
+    copies = (copy(0),) * depth
+    scope.count.add((scope.count.ops - before) * (depth - 1), place)
     return Cell(name=name, cell=cell, copies=copies)
 
 

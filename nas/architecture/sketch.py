@@ -62,11 +62,8 @@ def _collect(node: Node, sketches: dict[str, str]) -> None:
 
 
 def has_branches(node: Node) -> bool:
-    """Whether anything in it stands side by side."""
-    return any(
-        isinstance(inner.op, Residual) or (isinstance(inner.op, Branches) and len(inner.children) > 1)
-        for inner in node.walk()
-    )
+    """Whether there are branches (be it one) or a residual in it."""
+    return any(isinstance(inner.op, Branches | Residual) for inner in node.walk())
 
 
 def steps(node: Node) -> tuple[Node, ...]:

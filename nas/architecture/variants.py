@@ -33,9 +33,9 @@ def varied(document: Mapping[str, Any]) -> dict[str, Any]:
 def _changed(document: dict[str, Any], changes: Any, place: str) -> dict[str, Any]:
     if not isinstance(changes, Mapping):
         raise InputError(f"{place}: expected a mapping of paths to values; got {changes!r:.60}")
-    for path, value in changes.items():
-        try:
+    try:
+        for path, value in changes.items():
             document = removed(document, path) if value is None else replaced(document, path, value)
-        except InputError as error:
-            raise InputError(f"{place}: {error}") from None
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
     return document

@@ -73,6 +73,11 @@ class Label:
         return replace(self, x=self.x + dx, y=self.y + dy)
 
 
+LABELLED = 30.0
+"""The length of a line with a label."""
+BESIDE = 9.0
+"""From a line to its label."""
+
 Item: TypeAlias = Box | Frame | Line | Label
 
 
@@ -97,22 +102,32 @@ class Block:
         return tuple(item.moved(dx, dy) for item in self.items)
 
 
-def stacked(blocks: Sequence[Block], gap: float, labels: Sequence[Text | None] = ()) -> Block:
-    """Blocks one below the other, joined by lines of length `gap`, with a label beside each line."""
+def stacked(
+    blocks: Sequence[Block], gap: float, labels: Sequence[Text | None] = (), side: Literal["left", "right"] = "left"
+) -> Block:
+    """Blocks one below the other, joined by lines of length `gap`, or longer ones with a label beside them."""
     items: list[Item] = []
     y = 0.0
     left = right = 0.0
     for index, block in enumerate(blocks):
         if index:
-            items.append(Line(((0, y), (0, y + gap)), arrow=not block.open))
-            if labels and (text := labels[index - 1]):
-                items.append(Label(-9, y + gap / 2 - 1, text, "end"))
-                left = min(left, -9 - text.width)
-            y += gap
+            label = labels[index - 1] if labels else None
+            length = LABELLED if label else gap
+            items.append(Line(((0, y), (0, y + length)), arrow=not block.open))
+            if label:
+                items.append(note(label, y + length / 2, side))
+                reach = BESIDE + label.width
+                left, right = (min(left, -reach), right) if side == "left" else (left, max(right, reach))
+            y += length
         items.extend(block.moved(0, y))
         left, right = min(left, block.left), max(right, block.right)
         y += block.height
     return Block(left, right, y, tuple(items), not blocks or blocks[0].open)
+
+
+def note(text: Text, y: float, side: Literal["left", "right"]) -> Label:
+    """A label beside the flow."""
+    return Label(-BESIDE, y - 1, text, "end") if side == "left" else Label(BESIDE, y - 1, text)
 
 
 def beside(blocks: Iterable[Block], gap: float) -> list[tuple[float, Block]]:
@@ -128,21 +143,28 @@ def beside(blocks: Iterable[Block], gap: float) -> list[tuple[float, Block]]:
     return [(at - centre, block) for at, block in placed]
 
 
-def framed(block: Block, style: Literal["group", "aux", "panel"], title: Text, padding: float = 12.0) -> Block:
-    """A block in a frame with its title in the upper left corner; its flow passes through the frame."""
-    top = padding + title.size + 6
-    left, right = block.left - padding, max(block.right + padding, block.left + title.width + padding)
+def grouped(block: Block, title: Text) -> Block:
+    """A block in a frame, with its title beside the line that comes in; the flow passes through."""
+    padding, top = 12.0, title.size + 14
+    left, right = block.left - padding, max(block.right, title.width + BESIDE) + padding
     height = top + block.height + padding
-    return Block(
-        left,
-        right,
-        height,
-        (
-            Frame(left, 0, right - left, height, style),
-            Label(left + padding, padding + title.size / 2 - 3, title),
-            Line(((0, 0), (0, top)), arrow=not block.open),
-            *block.moved(0, top),
-            Line(((0, top + block.height), (0, height))),
-        ),
-        open=True,
+    items = (
+        Frame(left, 0, right - left, height, "group"),
+        Line(((0, 0), (0, top)), arrow=not block.open),
+        note(title, top / 2, "right"),
+        *block.moved(0, top),
+        Line(((0, top + block.height), (0, height))),
     )
+    return Block(left, right, height, items, open=True)
+
+
+def side_frame(block: Block, notes: Sequence[Text], padding: float) -> Block:
+    """A block in a dashed frame, with notes under it; the flow ends in it."""
+    half = max(-block.left, block.right, *(note.width / 2 for note in notes)) + padding
+    items: list[Item] = [*block.moved(0, padding)]
+    y = padding + block.height + 6
+    for note in notes:
+        items.append(Label(0, y + note.size / 2 + 2, note, "middle"))
+        y += note.size + 4
+    height = y + padding - 4
+    return Block(-half, half, height, (Frame(-half, 0, 2 * half, height, "aux"), *items), open=block.open)

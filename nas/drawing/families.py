@@ -1,6 +1,7 @@
 """Copies of cells that are drawn as one: those of one name and one structure, whatever their widths."""
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
@@ -8,22 +9,36 @@ from typing import Any
 
 from nas.architecture.ops import Aux, Branches, Cell, Chain, Conv, Dropout, Linear, Pool, Residual
 from nas.architecture.plan import Node
-from nas.architecture.shapes import Shape, written
+from nas.architecture.shapes import Shape
 from nas.architecture.sketch import has_branches, steps
-from nas.drawing.words import values
+from nas.drawing.text import clean
+from nas.drawing.words import Same, values
 
 LETTERS = "qrstuvwklmnphgjyz"
 
 
 @dataclass(frozen=True)
-class Row:
-    """Consecutive copies that are equal in everything, shapes included."""
+class Member:
+    """A copy of a cell, and the cell op that it belongs to."""
 
-    place: str
-    count: int
-    input: Shape
-    output: Shape
+    copy: Node
+    owner: Node
+
+
+@dataclass(frozen=True)
+class Row:
+    """Members that follow one another in one cell op and are equal, shapes included, and their values for letters."""
+
+    members: tuple[Member, ...]
     values: tuple[str, ...]
+
+    @property
+    def input(self) -> Shape:
+        return self.members[0].copy.input
+
+    @property
+    def output(self) -> Shape:
+        return self.members[0].copy.output
 
 
 @dataclass(frozen=True)
@@ -32,47 +47,50 @@ class Family:
 
     cell: str
     variant: int
-    members: tuple[Node, ...]
+    members: tuple[Member, ...]
 
     @property
     def title(self) -> str:
-        return self.cell if self.variant == 1 else f"{self.cell} ({self.variant})"
+        """The cell's name, fit to be shown, with a number for the second family of that cell and those after it."""
+        return clean(self.cell) + (f" ({self.variant})" if self.variant > 1 else "")
+
+    @property
+    def copies(self) -> Same:
+        return tuple(member.copy for member in self.members)
+
+    @property
+    def places(self) -> list[str]:
+        """Where the members stand, by cell op."""
+        return [place(tuple(run)) for _, run in groupby(self.members, lambda member: member.owner.path)]
 
     @cached_property
     def letters(self) -> dict[tuple[str, ...], str]:
         """A letter for each sequence of values, one a member, that are not all the same; in the order of the ops."""
-        columns = dict.fromkeys(
-            column for column in zip(*map(all_values, self.members), strict=True) if len(set(column)) > 1
-        )
-        return {column: _letter(index) for index, column in enumerate(columns)}
+        columns = dict.fromkeys(zip(*map(all_values, self.copies), strict=True))
+        return {column: _letter(index) for index, column in enumerate(c for c in columns if len(set(c)) > 1)}
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
-        """What each member has in place of the letters."""
-
-        def same(index: int) -> tuple[object, ...]:
-            member = self.members[index]
-            values_ = tuple(column[index] for column in self.letters)
-            return _cell_path(member), member.input, member.output, values_
-
-        rows = []
-        for (_, shape_in, shape_out, values_), run in groupby(range(len(self.members)), same):
-            run_members = [self.members[index] for index in run]
-            rows.append(Row(places(run_members), len(run_members), shape_in, shape_out, values_))  # type: ignore
-        return tuple(rows)
+        own = zip(*self.letters, strict=True) if self.letters else [()] * len(self.members)
+        keyed = [
+            ((member.owner.path, member.copy.input, member.copy.output, values_), member)
+            for member, values_ in zip(self.members, own, strict=True)
+        ]
+        runs_ = ((key[-1], tuple(member for _, member in run)) for key, run in groupby(keyed, lambda pair: pair[0]))
+        return tuple(Row(run, values_) for values_, run in runs_)
 
 
 def families(cells: Iterable[Node]) -> tuple[Family, ...]:
     """The copies of these cells by name and structure, in order of first appearance."""
-    found: dict[tuple[str, Any], list[Node]] = {}
-    for node in cells:
-        assert isinstance(node.op, Cell)
-        for copy in node.children:
-            found.setdefault((node.op.cell, structure(copy)), []).append(copy)
-    variants: dict[str, int] = {}
+    found: dict[tuple[str, Any], list[Member]] = {}
+    for owner in cells:
+        assert isinstance(owner.op, Cell)
+        for copy in owner.children:
+            found.setdefault((owner.op.cell, structure(copy)), []).append(Member(copy, owner))
+    variants = Counter[str]()
     result = []
     for (cell, _), members in found.items():
-        variants[cell] = variants.get(cell, 0) + 1
+        variants[cell] += 1
         result.append(Family(cell, variants[cell], tuple(members)))
     return tuple(result)
 
@@ -85,6 +103,14 @@ def branching_cells(node: Node) -> Iterator[Node]:
         case Chain():
             for child in node.children:
                 yield from branching_cells(child)
+
+
+def place(run: Sequence[Member]) -> str:
+    """Where members that follow one another in one cell op stand: `stage_b`, `stage_b.0` or `stage_b.1–2`."""
+    owner, first, last = run[0].owner, run[0].copy, run[-1].copy
+    if len(run) == len(owner.children):
+        return owner.path
+    return first.path if len(run) == 1 else f"{first.path}–{last.name}"
 
 
 def structure(node: Node) -> tuple[Any, ...]:
@@ -101,18 +127,9 @@ def all_values(node: Node) -> tuple[str, ...]:
     )
 
 
-def runs(copies: Iterable[Node]) -> list[tuple[Node, ...]]:
+def runs(copies: Iterable[Same]) -> list[tuple[Same, ...]]:
     """Copies that follow one another and are equal but for what comes in."""
-    return [tuple(run) for _, run in groupby(copies, lambda copy: (structure(copy), all_values(copy)))]
-
-
-def places(members: Iterable[Node]) -> str:
-    """Where consecutive copies of one cell op stand: `stage_b.1–2`; a single copy has its op's name."""
-    first, *others = members
-    path = _cell_path(first)
-    if not others:
-        return first.path if first.name != "0" or first.op != first.op else first.path
-    return f"{path}.{first.name}–{others[-1].name}"
+    return [tuple(run) for _, run in groupby(copies, lambda same: [(structure(n), all_values(n)) for n in same])]
 
 
 def _form(node: Node) -> tuple[Any, ...]:
@@ -133,10 +150,6 @@ def _form(node: Node) -> tuple[Any, ...]:
             return (node.kind, inner)
         case op:
             return (node.kind, replace(op, name=None))
-
-
-def _cell_path(copy: Node) -> str:
-    return copy.path.rpartition(".")[0]
 
 
 def _letter(index: int) -> str:

@@ -53,7 +53,7 @@ def small(text: str, fill: str = GREY) -> Text:
     return plain(text, 10.5, fill)
 
 
-def clean(name: str, longest: int = 24) -> str:
+def clean(name: str, longest: int = 32) -> str:
     """A name from a document, fit to be shown: no control characters, and not longer than `longest`."""
     shown = "".join(char if char.isprintable() else "�" for char in name)
     return shown if len(shown) <= longest else shown[: longest - 1] + "…"

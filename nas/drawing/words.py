@@ -30,9 +30,10 @@ class Finish:
         return cls(op.bias, op.norm is not None, op.activation)
 
     def __str__(self) -> str:
+        """`with batch norm and ReLU`"""
         parts = ["bias"] * self.bias + ["batch norm"] * self.norm
         parts += [activation_name(self.activation)] if self.activation != "none" else []
-        return " + ".join(parts) or "nothing else"
+        return "with " + " and ".join(", ".join(parts).rsplit(", ", 1)) if parts else "without bias, norm and activation"
 
     def remarks(self, usual: "Finish") -> list[str]:
         """How it differs from what is usual in the picture."""
@@ -40,8 +41,8 @@ class Finish:
             return []
         if (self.norm, self.activation) == (False, "none"):
             return ["linear"] if self.bias else ["linear, no bias"]
-        remarks = [] if self.norm == usual.norm else ["batch norm" if self.norm else "no norm"]
-        remarks += [] if self.bias == usual.bias else ["bias" if self.bias else "no bias"]
+        remarks = [] if self.bias == usual.bias else ["bias" if self.bias else "no bias"]
+        remarks += [] if self.norm == usual.norm else ["batch norm" if self.norm else "no norm"]
         if self.activation != usual.activation:
             remarks.append("no activation" if self.activation == "none" else activation_name(self.activation))
         return remarks

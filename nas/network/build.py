@@ -110,20 +110,21 @@ def build_network(
     size = architecture.input[1:] if input_size is None else input_size
     height, width = size if isinstance(size, tuple) else (size, size)
     same = ((in_channels, height, width), classes) == (architecture.input, architecture.classes)
-    root = architecture.plan if same else plan(
-        architecture.network, (in_channels, height, width), classes, aux
-    )
+    root = architecture.plan if same else plan(architecture.network, (in_channels, height, width), classes, aux)
     return Network(root, aux)
 
 
 def set_drop_path(network: nn.Module, rate: float) -> None:
-    """In training, drops each residual body and each branch of a sample with probability `rate`.
+    """In training, drops each residual body and each branch of a sample with probability `rate`, lone branches never.
 
     What is kept is scaled by 1 / (1 - rate) (Larsson et al. 2017, section 3; Huang et al. 2016).
     """
     for module in network.modules():
-        if isinstance(module, Parallel | ResidualSum):
-            module.drop_path = rate
+        match module:
+            case ResidualSum():
+                module.drop_path = rate
+            case Parallel() if len(list(module.children())) > 1:
+                module.drop_path = rate
 
 
 def _dropped(x: Tensor, rate: float, training: bool) -> Tensor:

@@ -26,13 +26,14 @@ class StudyOptions:
 
     name: str | None
     trials: int
-    seed: int
+    seed: int | None
     folder: str
     failures: int
 
     def __post_init__(self) -> None:
         _at_least("study.trials", self.trials, 1)
-        _at_least("study.seed", self.seed, 0)
+        if self.seed is not None:
+            _at_least("study.seed", self.seed, 0)
         _at_least("study.failures", self.failures, 0)
         if self.name is not None:
             checked_name(self.name)

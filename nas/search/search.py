@@ -19,7 +19,7 @@ from rich.console import Console
 from nas.architecture.plan import ShapeError
 from nas.architecture.sketch import cell_sketches
 from nas.data.images import ImageData
-from nas.errors import InputError
+from nas.errors import InputError, unknown
 from nas.pool import Pool
 from nas.search import files, states
 from nas.search.display import best_table, display, say
@@ -30,7 +30,7 @@ from nas.search.samplers import SeededSampler
 from nas.search.study import held, open_study, trials
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest, Recorded
-from nas.tracking.tracker import NoTracker, Tracker
+from nas.tracking import TRACKERS, open_tracker
 from nas.training.job import Job
 from nas.training.recipe import METRIC, Training
 
@@ -56,30 +56,33 @@ def search(
     Raises:
         InputError: anything in the configuration, space or data cannot be used; nothing has been written then.
     """
+    if options["tracking"] not in TRACKERS:
+        raise unknown("tracking", "tracking", options["tracking"], TRACKERS)
     study_options = section(StudyOptions, options["study"], "study")
     trainer = section(TrainerOptions, options["trainer"], "trainer")
     budget = section(Budget, options["search"]["budget"], "search.budget")
     slots, threads = _slots(section(PoolOptions, options["pool"], "pool"), trainer.accelerator, study_options.trials)
     limits = {key: options["pool"][key] for key in ("time_limit", "silence_limit")}
     name = study_options.name or space_name
+    seed = study_options.seed or 0
     folder = study_folder(study_options, name)
     with Pool(
         "nas.training.job:run", slots=slots, threads=threads, preload=["nas.training.candidate"], **limits
     ) as pool:
         data = load()
-        candidates = candidate_space(space, training, data, study_options.seed, trainer.max_epochs)
+        candidates = candidate_space(space, training, data, seed, trainer.max_epochs)
         _probe(candidates)
         pin = {
             "search": {key: candidates.document[key] for key in ("architecture", "training")},
             "data": {"name": data.name, "fingerprint": data.fingerprint},
             "objective": METRIC,
-            "study": {"seed": study_options.seed},
+            "study": {"seed": seed},
             "trainer": {"precision": trainer.precision},
             "sampler": options["sampler"],
             "pruner": options["pruner"],
         }
         with held(folder), _interruptions() as stopping:
-            study = open_study(folder, name, pin, SeededSampler(sampler, study_options.seed), pruner)
+            study = open_study(folder, name, pin, SeededSampler(sampler, seed), pruner)
             identity = study.user_attrs.get("identity") or uuid.uuid4().hex[:12]
             study.set_user_attr("identity", identity)
             files.write_atomically(
@@ -96,7 +99,9 @@ def search(
                 ),
             )
             shown = display(console)
-            tracker = _tracker(options["tracking"], name, folder, identity, shown.say)
+            tracker = open_tracker(
+                str(options["tracking"]), study=name, identity=identity, folder=folder, warn=shown.say
+            )
             shown.say(
                 f"study {name!r}: {study_options.trials} candidates of {space_name} ({len(candidates.holes)} holes) on "
                 f"{data.name}, {slots} at a time with {threads} {'thread' if threads == 1 else 'threads'} each"
@@ -109,7 +114,7 @@ def search(
                 trials=study_options.trials,
                 failures=study_options.failures,
                 budget=budget,
-                seed=study_options.seed,
+                seed=seed,
                 tracker=tracker,
                 display=shown,
                 logs=folder / "logs",
@@ -184,14 +189,6 @@ def _gpus() -> int:
 
 def _job(load: Callable[[], ImageData], trainer: TrainerOptions, document: Mapping[str, Any]) -> Job:
     return Job(document, load, trainer.accelerator, trainer.precision)
-
-
-def _tracker(tracking: object, name: str, folder: Path, identity: str, warn: Callable[[str], None]) -> Tracker:
-    if tracking == "none":
-        return NoTracker()
-    from nas.tracking.weights_and_biases import WandbTracker  # wandb takes 0.7 s to import
-
-    return WandbTracker(name, identity, folder, warn=warn)
 
 
 @contextmanager

@@ -107,7 +107,7 @@ def train(
 
 
 def _document(
-    path: Path, edits: Sequence[Edit], training: Mapping[str, Any], max_epochs: int | None, seed: int
+    path: Path, edits: Sequence[Edit], training: Mapping[str, Any], max_epochs: int | None, seed: int | None
 ) -> dict[str, Any]:
     """The candidate document in `path`, with what the command line changes."""
     document = read_document(path)
@@ -122,7 +122,8 @@ def _document(
     recipe = {**(document.get("training") or {}), **training}
     if max_epochs is not None:
         recipe["epochs"] = max_epochs
-    return {"seed": seed, **document, "architecture": architecture, "training": recipe}
+    own_seed = document.get("seed", 0) if seed is None else seed
+    return {**document, "architecture": architecture, "training": recipe, "seed": own_seed}
 
 
 def _note_differences(record: Mapping[str, Any], data: ImageData, console: Console) -> None:

@@ -14,7 +14,7 @@ from nas.errors import InputError, unknown
 from nas.space.reading import check_data, parse_document, read_text
 
 _PART = re.compile(r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*")
-_PACKAGE = re.compile(r"^\s*#\s*@\s*package", re.MULTILINE)
+_HEADER = re.compile(r"\s*#\s*@")
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ def _read(relative: str, roots: Sequence[Path]) -> SpaceFile:
         path = root / f"{relative}.yaml"
         if path.is_file():
             text = read_text(path)
-            if _PACKAGE.search(text):
-                raise InputError(f"{path}: an @package header; a part lands where its folder says, nowhere else")
+            if any(_HEADER.match(line) for line in text.splitlines()):  # lines as Hydra sees them, at U+2028 too
+                raise InputError(f"{path}: a header '# @...'; a part lands where its folder says, nowhere else")
             content = parse_document(text, str(path), check=False)
             check_data({key: value for key, value in content.items() if key != "defaults"}, str(path))
             return SpaceFile(f"{relative}.yaml", text, content)

@@ -1,6 +1,5 @@
 """The four kinds of hole, read from `{choice: ...}`, `{int: ...}` and `{float: ...}`."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -71,6 +70,9 @@ class Real:
 
 Hole = Choice | Alternatives | Integer | Real
 
+MAX_BOUND = 2**53
+"""Integers up to here are exact as floats, which some samplers store them as."""
+
 _FIELDS = {"choice": {"choice"}, "int": {"int", "step", "log"}, "float": {"float", "log"}}
 
 
@@ -113,6 +115,8 @@ def _read_choice(options: Any, place: str) -> Choice | Alternatives:
                     raise InputError(
                         f"{place}: the option {option!r} is no scalar; name it: {{choice: {{a_name: ...}}}}"
                     )
+                if option != option:
+                    raise InputError(f"{place}: the option {option!r} is no number")
                 if option in seen:  # True equals 1, as it does for every sampler
                     raise InputError(f"{place}: the option {option!r} stands twice")
                 seen.append(option)
@@ -126,13 +130,15 @@ def _read_choice(options: Any, place: str) -> Choice | Alternatives:
 def _read_range(bounds: Any, place: str) -> tuple[float, float]:
     match bounds:
         case [low, high] if all(
-            isinstance(b, int | float) and not isinstance(b, bool) and math.isfinite(b) for b in (low, high)
+            isinstance(b, int | float) and not isinstance(b, bool) and abs(b) <= MAX_BOUND for b in (low, high)
         ):
             if low > high:
                 raise InputError(f"{place}: the range [{low}, {high}] ends before it starts")
             return low, high
         case _:
-            raise InputError(f"{place}: a range is [low, high] with two finite numbers; got {bounds!r}")
+            raise InputError(
+                f"{place}: a range is [low, high] with two numbers of at most {MAX_BOUND:g}; got {bounds!r:.60}"
+            )
 
 
 def _read_integer(low: float, high: float, step: object, log: bool, place: str) -> Integer:

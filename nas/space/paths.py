@@ -55,7 +55,10 @@ def locate(document: Any, path: str, new_key: bool = False) -> tuple[Any, Any]:
     container: Any = [document]
     key: Any = 0
     for position, word in enumerate(words):
-        step = _step(container[key], word)
+        try:
+            step = _step(container[key], word)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
         if step is None:
             node = container[key]
             if new_key and position == len(words) - 1 and isinstance(node, dict) and not is_hole(node):
@@ -82,7 +85,7 @@ def _step_into_list(items: list[Any], word: str) -> tuple[Any, Any] | None:
     for index, item in enumerate(items):
         if isinstance(item, dict) and item.get("name") == word:
             return items, index
-    if word.isdecimal() and int(word) < len(items):
+    if word in map(str, range(len(items))):
         return items, int(word)
     inside = [step for item in items if isinstance(item, dict) and "name" not in item and (step := _step(item, word))]
     if len(inside) > 1:

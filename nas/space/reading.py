@@ -152,7 +152,7 @@ def _values(node: Document, place: str, depth: int) -> Iterator[tuple[str, Docum
         case dict():
             for key, value in node.items():
                 if not isinstance(key, str):
-                    raise InputError(f"{place}: the key {key!r} is {_kind(key)}; keys are strings (quote it)")
+                    raise InputError(f"{place}: the key {key!r:.40} is no string; quote it")
                 if key.startswith("_") or "${" in key:
                     raise InputError(f"{place}: the key {key!r}; documents are data and hold no such key")
                 yield from _values(value, f"{place}.{key}", depth + 1)

@@ -15,7 +15,8 @@ class Recorded:
     parameters: Mapping[str, Scalar]
 
     def choice(self, name: str, options: Sequence[Scalar]) -> Scalar:
-        return self._value(name, lambda value: value in options, f"one of {list(options)}")
+        value = self._value(name, lambda value: value in options, f"one of {list(options)}")
+        return options[options.index(value)]  # 1.0 and true may stand for 1 where they were stored
 
     def integer(self, name: str, low: int, high: int, step: int, log: bool) -> int:
         on_grid = f"in [{low}, {high}] in steps of {step}"

@@ -2,15 +2,16 @@
 
 import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from hashlib import sha256
-from numbers import Integral, Real
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
+
+from nas.tracking.plain import plain, safe_name
 
 if TYPE_CHECKING:  # importing wandb takes most of a second: only a search that uses it pays
     from wandb import Run, Settings
@@ -27,8 +28,8 @@ class WandbTracker:
     Online if W&B finds credentials without asking for them (environment, netrc, its settings), else offline below
     ``folder/wandb``; ``WANDB_MODE``, ``WANDB_PROJECT`` and ``WANDB_ENTITY`` are obeyed. A run's id follows from
     `identity` (unique to the study) and the trial's number, so that a candidate that goes on continues its own run.
-    Trouble is told once, in a line, through `warn`; from then on runs are kept offline. No call takes much longer
-    than `patience` seconds, however slow the server.
+    Trouble is told once, in a line, through `warn`; from then on runs are kept offline. No call takes more than
+    a few times `patience` seconds, however slow the server.
     """
 
     def __init__(
@@ -61,11 +62,11 @@ class WandbTracker:
         if self._mode is None:
             self._mode = self._connect()
         if self._mode != "off":
-            self._configs[number] = _plain({**parameters, **facts})
+            self._configs[number] = plain({**parameters, **facts})
             self._attempt(number, self._open)
 
     def report(self, number: int, epoch: int, metrics: Mapping[str, float]) -> None:
-        self._attempt(number, lambda number: self._runs[number].log(_plain(metrics), step=epoch, commit=True))
+        self._attempt(number, lambda number: self._runs[number].log(plain(metrics), step=epoch, commit=True))
 
     def finish(self, number: int, state: str, summary: Mapping[str, object]) -> None:
         self._end(number, state, summary, exit_code=int(state == "failed"))
@@ -201,7 +202,7 @@ class WandbTracker:
         def end(number: int) -> None:
             run = self._runs[number]
             run.tags = (*self._tags, state)
-            run.summary.update(_plain({**summary, "state": state}))
+            run.summary.update(plain({**summary, "state": state}))
             run.finish(exit_code=exit_code)
 
         self._attempt(number, end)
@@ -248,43 +249,6 @@ class WandbTracker:
 
     def error(self, message: str) -> None:
         self.warning(message)
-
-
-def safe_name(text: str) -> str:
-    """`text` as a W&B project or group: at most 128 characters, none that break its URLs; letters of any script stay.
-
-    >>> safe_name("tiny/100% é")
-    'tiny-100- é'
-    """
-    kept = "".join(c if c.isprintable() and c not in "/\\#?%:\"'<>" else "-" for c in text)
-    return kept[:128].strip() or "study"
-
-
-def _plain(values: Mapping[str, object]) -> dict[str, object]:
-    # '_wandb' is W&B's own key
-    return {"wandb" if key == "_wandb" else _text(key): _value(value) for key, value in values.items()}
-
-
-def _value(value: object) -> object:
-    match value:
-        case None | bool():
-            return value
-        case Integral():
-            return int(value)
-        case Real():
-            return float(value)
-        case str():
-            return _text(value).replace("wandb-artifact://", "wandb-artifact:")  # would be asked of the server
-        case Mapping():
-            return {_text(str(key)): _value(inner) for key, inner in value.items()}
-        case Sequence():
-            return [_value(inner) for inner in value]
-        case _:
-            return _text(str(value))
-
-
-def _text(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()  # lone surrogates cannot be written
 
 
 def _line(error: Exception) -> str:

@@ -81,7 +81,7 @@ class Training:
     batch_size: int = _whole(64, low=1)  # images per step, over all devices
 
     optimizer: str = _word("adamw", OPTIMIZERS)
-    lr: float = _real(2e-3, above=True)
+    lr: float = _real(5e-3, above=True)
     weight_decay: float = _real(0.02)  # never of norms and biases; decoupled for adamw, L2 for the others
     momentum: float = _real(0.9, high=1)  # of sgd and rmsprop
     nesterov: bool = _switch(False)  # of sgd

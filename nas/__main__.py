@@ -1,0 +1,100 @@
+"""Commands on networks: `python -m nas draw NAME`, `python -m nas describe NAME`; `--help` lists them.
+
+A network is a published name, or the file of an architecture or candidate.
+"""
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nas.errors import InputError
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A command: what it is for, its arguments, and what it does. What is heavy is imported when it runs."""
+
+    help: str
+    add_arguments: Callable[[ArgumentParser], None]
+    run: Callable[[Namespace], None]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; gives back its exit status. Input that is refused is one line on stderr, and status 2."""
+    parser = ArgumentParser("python -m nas", description="Commands on networks.")
+    commands = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+    for name, verb in VERBS.items():
+        verb.add_arguments(commands.add_parser(name, help=verb.help, description=verb.help))
+    given = parser.parse_args(arguments)
+    try:
+        VERBS[given.verb].run(given)
+        sys.stdout.flush()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # whoever reads our output, such as `head`, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _network_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("network", metavar="NAME_OR_FILE", help="a published network, or a document")
+    parser.add_argument("--variant", help="one of the variants that the document offers")
+
+
+def _draw_arguments(parser: ArgumentParser) -> None:
+    _network_arguments(parser)
+    parser.add_argument("--cell", help="only this cell (its name), or the op at this path")
+    parser.add_argument("--out", type=Path, metavar="FILE.svg", help="where to write; .png needs the extra png")
+
+
+def _draw(given: Namespace) -> None:
+    from nas.architecture import Architecture
+    from nas.drawing import draw, png
+
+    words = [Path(given.network).stem, *filter(None, (given.variant, given.cell))]
+    out: Path = given.out or Path("".join(c if c.isalnum() or c in "_.-" else "_" for c in "_".join(words)) + ".svg")
+    if out.suffix not in (".svg", ".png"):
+        raise InputError(f"--out: a picture is .svg or .png; got {str(out)!r}")
+    picture = draw(Architecture.load(given.network, given.variant), cell=given.cell, title=" ".join(words))
+    content = png(picture) if out.suffix == ".png" else picture.encode()
+    try:
+        out.write_bytes(content)
+    except OSError as error:
+        raise InputError(f"--out: cannot write {str(out)!r}: {error.strerror}") from None
+    print(out)
+
+
+def _describe_arguments(parser: ArgumentParser) -> None:
+    _network_arguments(parser)
+    parser.add_argument("--size", type=int, metavar="N", help="height and width of the input; default: its own")
+    parser.add_argument("--classes", type=int, metavar="N", help="number of classes; default: its own")
+
+
+def _describe(given: Namespace) -> None:
+    from nas.architecture import Architecture
+    from nas.architecture.plan import plan
+    from nas.drawing import table
+
+    for option in ("size", "classes"):
+        value: int | None = getattr(given, option)
+        if value is not None and value < 1:
+            raise InputError(f"--{option}: expected at least 1; got {value}")
+    architecture = Architecture.load(given.network, given.variant)
+    shape = architecture.input if given.size is None else (architecture.input[0], given.size, given.size)
+    print(table(plan(architecture.network, shape, given.classes or architecture.classes)), end="")
+
+
+VERBS = {
+    "draw": Verb("Draw a network, or one of its cells, as SVG.", _draw_arguments, _draw),
+    "describe": Verb("List the ops of a network with shapes, parameters and MACs.", _describe_arguments, _describe),
+}
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,144 @@
+"""The main flow of a network from its input to its classes, with aux heads beside it where they tap it.
+
+A cell with branches is one box here; its panel shows what is in it.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+from nas.architecture.ops import Aux, Cell, Chain
+from nas.architecture.plan import Node
+from nas.architecture.shapes import Shape, written
+from nas.architecture.sketch import steps
+from nas.drawing.blocks import box, chain, chain_blocks
+from nas.drawing.canvas import LABELLED, Block, Frame, Item, Line, Point, grouped, side_frame, stacked
+from nas.drawing.families import Family, runs
+from nas.drawing.text import INK, Span, Text, clean, plain, small
+from nas.drawing.words import Pen, Same
+
+GAP = 20.0
+WIDTH = 128.0
+HEAD_DROP = 16.0
+HEAD_GAP = 28.0
+HEAD_PADDING = 12.0
+
+Part = tuple[Block, Shape]
+"""A block of the flow, and the shape that leaves it."""
+
+
+def flow(root: Node, of_copy: Mapping[str, Family], pen: Pen) -> Block:
+    """The network's own chain. `of_copy` has the family of each copy (by its path) that a panel shows."""
+    taps = _taps(root)
+    parts: list[Part] = [(box("end", [plain("input", 12)], 64), root.input)]
+    heads: list[tuple[Node, int]] = []
+    for group in _groups(root, of_copy, taps):
+        parts += _parts(group, of_copy, pen)
+        heads += [(head, len(parts)) for head in taps.get(group[-1].name, ())]
+    blocks = [block for block, _ in parts] + [box("end", [plain("classes", 12)], 64)]
+    shapes = [shape for _, shape in parts]
+    labels = [
+        small(written(shape)) if index == 0 or shape != shapes[index - 1] else None for index, shape in enumerate(shapes)
+    ]
+    body = stacked(blocks, GAP, labels)
+    ends = [stacked(blocks[:count], GAP, labels).height + (LABELLED if labels[count - 1] else GAP) / 2 for _, count in heads]
+    return _with_heads(body, [head for head, _ in heads], ends, pen)
+
+
+def _taps(root: Node) -> dict[str, list[Node]]:
+    """The aux heads by the name of the op in the network's chain that they read."""
+    taps: dict[str, list[Node]] = {}
+    previous = ""
+    for node in root.children:
+        match node.op:
+            case Aux(of=of):
+                taps.setdefault(of or previous, []).append(node)
+            case _:
+                previous = node.name
+    return taps
+
+
+def _groups(root: Node, of_copy: Mapping[str, Family], taps: Mapping[str, object]) -> list[list[Node]]:
+    """The ops of the network's chain; cells of one family that follow one another, with no tap between, together."""
+    groups: list[list[Node]] = []
+    family = None
+    for node in root.children:
+        if isinstance(node.op, Aux):
+            continue
+        titles = {of_copy[copy.path].title for copy in node.children if copy.path in of_copy}
+        if family is not None and titles == {family} and groups[-1][-1].name not in taps:
+            groups[-1].append(node)
+        else:
+            groups.append([node])
+        family = titles.pop() if len(titles) == 1 else None
+    return groups
+
+
+def _parts(group: Sequence[Node], of_copy: Mapping[str, Family], pen: Pen) -> list[Part]:
+    node = group[0]
+    match node.op:
+        case Chain():
+            return [part for child in node.children for part in _parts([child], of_copy, pen)]
+        case Cell() if node.children and node.children[0].path in of_copy:
+            copies = [copy for cell in group for copy in cell.children]
+            runs_ = groupby(copies, lambda copy: of_copy[copy.path].title)
+            return [_reference(title, list(run), group) for title, run in runs_]
+        case Cell():
+            return [part for run in runs((copy,) for copy in node.children) for part in _plain_cell(node, run, pen)]
+        case _:
+            return list(zip(chain_blocks((node,), pen, WIDTH), (step.output for step in steps(node)), strict=True))
+
+
+def _reference(title: str, run: Sequence[Node], cells: Sequence[Node]) -> Part:
+    """The box that stands for copies of a cell, named as their panel is, with the names of the cell ops below."""
+    times = f"  ×{len(run)}" if len(run) > 1 else ""
+    text = [Text((Span(title, bold=True), Span(times)))]
+    names = [cell.name for cell in cells]
+    if names != [title]:
+        text.append(small(clean(", ".join(names) if len(names) < 4 else f"{names[0]} to {names[-1]}")))
+    return box("cell", text, WIDTH, len(run)), run[-1].output
+
+
+def _plain_cell(node: Node, run: Sequence[Same], pen: Pen) -> list[Part]:
+    """A cell without branches: its ops, or for equal copies its ops once, in a frame."""
+    if len(run) == 1:
+        return list(zip(chain_blocks(run[0], pen, WIDTH), (step.output for step in steps(run[0][0])), strict=True))
+    title = plain(f"{clean(node.name)} ×{len(run)}", 12, bold=True)
+    return [(grouped(chain(run[0], pen, width=WIDTH), title), run[-1][0].output)]
+
+
+def _with_heads(body: Block, heads: Sequence[Node], taps: Sequence[float], pen: Pen) -> Block:
+    """Aux heads right of the flow, one below the other, each with a dashed line from its tap."""
+    blocks = [_head(node, pen) for node in heads]
+    items: list[Item] = []
+    right = body.right
+    for index, (block, tap, top) in enumerate(zip(blocks, taps, _tops(blocks, taps, body.height), strict=True)):
+        channel = body.right + 10 + 6 * index
+        x = body.right + 20 + 6 * len(heads) - block.left
+        way: list[Point] = [(0, tap), (x, tap), (x, top + HEAD_PADDING)]
+        if top != tap + HEAD_DROP:
+            way[1:2] = [(channel, tap), (channel, top - 13), (x, top - 13)]
+        items += [Line(tuple(way), arrow=not block.open, style="aux"), *block.moved(x, top)]
+        right = max(right, x + block.right)
+    height = max([body.height, *(item.y + item.height for item in items if isinstance(item, Frame))])
+    return Block(body.left, right, height, (*body.items, *items))
+
+
+def _head(node: Node, pen: Pen) -> Block:
+    assert isinstance(node.op, Aux)
+    notes = [small(f"{clean(node.name)}, weight {node.op.weight:g}", INK), small("in training only")]
+    return side_frame(chain(node.children, pen, 16, 96), notes, HEAD_PADDING)
+
+
+def _tops(blocks: Sequence[Block], taps: Sequence[float], height: float) -> list[float]:
+    """The y of each head: right below its tap if it can, else below the one before; if need be, the last ends with
+    the flow and those before it make room."""
+    tops: list[float] = []
+    free = 0.0
+    for block, tap in zip(blocks, taps, strict=True):
+        tops.append(max(tap + HEAD_DROP, free))
+        free = tops[-1] + block.height + HEAD_GAP
+    limit = max(height, sum(block.height + HEAD_GAP for block in blocks))
+    for index in reversed(range(len(blocks))):
+        tops[index] = min(tops[index], limit - blocks[index].height)
+        limit = tops[index] - HEAD_GAP
+    return tops

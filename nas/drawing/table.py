@@ -1,0 +1,45 @@
+"""A table of an architecture's ops: what each is, what comes out, its parameters and multiply-adds, and totals."""
+
+from collections.abc import Sequence
+
+from nas.architecture.ops import Aux
+from nas.architecture.plan import Node
+from nas.architecture.shapes import written
+from nas.architecture.sketch import sketch
+from nas.cost import cost_of
+
+HEADER = ("op", "what", "output", "parameters", "MACs")
+
+
+def table(root: Node) -> str:
+    """The lines of the table, of a network's plan; aux heads stand apart, as they are there in training only."""
+    sections = [_section(root, "total")]
+    titles = [f"input {written(root.input)}"]
+    for node in root.children:
+        if isinstance(node.op, Aux):
+            sections.append(_section(node.children[0], f"total of {node.name}"))
+            titles.append(f"aux head {node.name} on {written(node.input)}, weight {node.op.weight:g}, in training only")
+    widths = [max(map(len, column)) for column in zip(HEADER, *(row for rows in sections for row in rows), strict=True)]
+    lines: list[str] = []
+    for title, rows in zip(titles, sections, strict=True):
+        rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+        body = [_line(row, widths) for row in rows]
+        lines += ["", title, "", _line(HEADER, widths), rule, *body[:-1], rule, body[-1]]
+    return "\n".join(lines[1:]) + "\n"
+
+
+def _section(root: Node, total: str) -> list[tuple[str, ...]]:
+    """A row for each op, then one for all."""
+    rows = [
+        (node.path, sketch(node), written(node.output), f"{node.parameters:,}", f"{node.macs:,}")
+        for node in root.walk()
+        if not node.children
+    ]
+    price = cost_of(root)
+    return [*rows, (total, "", written(root.output), f"{price.parameters:,}", f"{price.macs:,}")]
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    """Words to the left, numbers to the right."""
+    cells = [cell.ljust(width) if index < 3 else cell.rjust(width) for index, (cell, width) in enumerate(zip(row, widths, strict=True))]
+    return "  ".join(cells).rstrip()

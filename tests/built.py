@@ -1,0 +1,59 @@
+"""Holds a built network against its plan, on the meta device: shapes, parameters and multiply-adds of every op."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from nas.architecture import Architecture
+from nas.architecture.plan import Node
+from nas.cost import cost
+from nas.network import Network, build_network
+
+
+def on_meta(architecture: Architecture, aux: bool = False) -> Network:
+    channels, height, width = architecture.input
+    with torch.device("meta"):
+        return build_network(
+            architecture, in_channels=channels, classes=architecture.classes, input_size=(height, width), aux=aux
+        )
+
+
+def images(architecture: Architecture, count: int = 2, device: str = "meta", **options: Any) -> Tensor:
+    return torch.empty(count, *architecture.input, device=device, **options)
+
+
+def parameters(module: nn.Module) -> int:
+    return sum(each.numel() for each in module.parameters())
+
+
+def assert_built_as_planned(architecture: Architecture, aux: bool = False) -> None:
+    """Every op of the plan has a module of its name, which puts out the planned shape with the planned parameters."""
+    network = on_meta(architecture, aux)
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def remember(node: Node) -> Any:
+        def hook(module: nn.Module, inputs: Any, output: Tensor) -> None:
+            shapes[node.path] = tuple(output.shape[1:])
+
+        return hook
+
+    nodes = [node for node in architecture.plan.walk(aux=aux) if node.path]
+    for node in nodes:
+        network.get_submodule(node.path).register_forward_hook(remember(node))
+    network.train(aux)
+    with FlopCounterMode(display=False) as counter:
+        network(images(architecture))
+
+    planned = {node.path: node.output for node in nodes}
+    for head in network.aux_weights:  # in the plan a head passes on what came in; its module gives its logits
+        planned[head] = (architecture.classes,)
+    assert shapes == planned
+    for node in nodes:
+        if not node.children:
+            assert parameters(network.get_submodule(node.path)) == node.parameters, node.path
+    if not aux:
+        totals = cost(architecture)
+        assert totals.parameters == parameters(network)
+        assert totals.macs == counter.get_total_flops() / 2 / 2  # two images, two operations a multiply-add

@@ -1,0 +1,26 @@
+"""What all tests share: a home and an environment of their own, and how hard hypothesis tries."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# HYPOTHESIS_PROFILE=thorough looks for new counterexamples; the default tries the same few every time.
+settings.register_profile("quick", max_examples=40, deadline=None, derandomize=True, database=None)
+settings.register_profile("thorough", max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or writes the home of whoever runs it, or sees their account, cache or devices of W&B."""
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in os.environ:
+            if variable.startswith(("WANDB_", "HYDRA_", "OPTUNA_")):
+                patch.delenv(variable)
+        home = tmp_path_factory.mktemp("home")
+        for variable in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "NETRC"):
+            patch.delenv(variable, raising=False)
+        patch.setenv("HOME", str(home))
+        yield

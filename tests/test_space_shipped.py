@@ -1,0 +1,126 @@
+"""Every search space that is shipped, with every part that is: its names, and that each candidate can be trained."""
+
+import os
+from copy import deepcopy
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import search_spaces
+import yaml
+from built import assert_built_as_planned
+
+from nas.architecture import Architecture
+from nas.compose import configuration
+from nas.space.reading import parse_document
+from nas.space.space import Space
+from nas.space.suggest import RandomSuggest, Recorded
+
+GOLDEN = Path(__file__).parent / "golden" / "parameter_names"
+FOLDER = Path(search_spaces.__file__).parent / "search"
+SPACES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+PARTS = sorted(f"search/{path.parent.relative_to(FOLDER)}={path.stem}" for path in FOLDER.glob("*/**/*.yaml"))
+SEEDS = range(8)
+
+
+def load(space: str, *overrides: str, size: Any = 96, channels: int = 3) -> Space:
+    composed = configuration([f"+search={space}", *overrides]).space
+    assert composed is not None
+    data = {"input": {"channels": channels, "size": size}, "classes": 10}
+    return Space.from_document({**composed, "architecture": {**data, **composed["architecture"]}, "seed": 1})
+
+
+@pytest.fixture(scope="module", params=SPACES)
+def space(request: pytest.FixtureRequest) -> Space:
+    return load(request.param)
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_parameter_names_are_the_golden_ones(name: str) -> None:
+    """`REGENERATE=1 pytest tests/test_space_shipped.py` writes them anew; a changed name breaks resumed studies."""
+    names = "\n".join(load(name).holes) + "\n"
+    golden = GOLDEN / f"{name}.txt"
+    if os.environ.get("REGENERATE"):
+        golden.parent.mkdir(parents=True, exist_ok=True)
+        golden.write_text(names, encoding="utf-8")
+    assert names == golden.read_text(encoding="utf-8")
+
+
+def test_no_golden_file_is_left_of_a_space_that_is_gone() -> None:
+    assert sorted(path.stem for path in GOLDEN.glob("*.txt")) == SPACES
+
+
+def test_every_sampled_candidate_builds_and_forwards_as_planned(space: Space) -> None:
+    for seed in SEEDS:
+        document = space.sample(RandomSuggest(Random(seed)))
+        assert_built_as_planned(Architecture.from_document(document))
+
+
+@pytest.mark.parametrize("size", [8, 28, [20, 33]], ids=str)
+def test_candidates_build_for_small_and_oblong_images_too(space: Space, size: Any) -> None:
+    data = {"channels": 1, "size": size}
+    for seed in range(3):
+        document = space.sample(RandomSuggest(Random(seed)))
+        assert_built_as_planned(Architecture.from_document({**document["architecture"], "input": data}))
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("name", SPACES)
+def test_every_shipped_part_has_its_place(name: str, part: str) -> None:
+    assert_built_as_planned(Architecture.from_document(load(name, part).sample(RandomSuggest(Random(0)))))
+
+
+def test_replaying_a_candidates_parameters_repeats_its_document(space: Space) -> None:
+    for seed in SEEDS:
+        suggest = RandomSuggest(Random(seed))
+        document = space.sample(suggest)
+        assert space.sample(Recorded(suggest.parameters)) == document
+        assert set(suggest.parameters) <= set(space.holes)
+
+
+def test_a_candidate_is_its_own_sample(space: Space) -> None:
+    for seed in SEEDS:
+        document = space.sample(RandomSuggest(Random(seed)))
+        closed = Space.from_document(document)
+        assert closed.holes == {}
+        assert closed.sample(Recorded({})) == document
+
+
+def test_a_candidate_survives_yaml_and_its_architecture_survives_its_document(space: Space) -> None:
+    for seed in SEEDS:
+        document = space.sample(RandomSuggest(Random(seed)))
+        assert parse_document(yaml.safe_dump(document, sort_keys=False), "written") == document
+        architecture = Architecture.from_document(document)
+        written = architecture.to_document()
+        again = Architecture.from_document(parse_document(yaml.safe_dump(written, sort_keys=False), "written"))
+        assert again == architecture
+        assert again.digest == architecture.digest
+        assert again.to_document() == written
+
+
+def test_nothing_changes_what_it_is_given(space: Space) -> None:
+    before = deepcopy(space.document)
+    document = space.sample(RandomSuggest(Random(0)))
+    assert space.document == before
+    given = deepcopy(document)
+    architecture = Architecture.from_document(document)
+    _ = architecture.digest
+    architecture.to_document()["network"].clear()
+    assert document == given
+    assert architecture.to_document()["network"]
+
+
+def test_only_the_holes_of_cells_in_use_are_asked_for(space: Space) -> None:
+    for seed in SEEDS:
+        suggest = RandomSuggest(Random(seed))
+        cells = set(space.sample(suggest)["architecture"]["cells"])
+        asked = {name.split(".")[1] for name in suggest.parameters if name.startswith("cells.")}
+        assert asked <= cells
+
+
+def test_most_parameters_make_a_difference(space: Space) -> None:
+    """A space whose candidates are mostly the same network would waste its search."""
+    samples = (space.sample(RandomSuggest(Random(seed))) for seed in range(30))
+    digests = {Architecture.from_document(sample).digest for sample in samples}
+    assert len(digests) >= 27
