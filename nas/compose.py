@@ -1,20 +1,18 @@
-"""From the command line to a configuration: Hydra composes, after the space's files have been checked.
+"""From the command line to a configuration: Hydra composes, after the space's files have been checked."""
 
-Values of documents (`search.architecture.…`, `search.training.…`, `training.…`, `architecture.…`) are set here and not
-by Hydra: their paths are those of parameters, and a hole is replaced whole, where Hydra would merge two mappings.
-"""
-
+import json
 import re
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
+from inspect import signature
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from hydra import compose, initialize_config_module
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
 from hydra.utils import instantiate
@@ -22,27 +20,15 @@ from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from nas.errors import InputError, unknown
+from nas.overrides import GROUPS, SECTIONS, Edit, edited, parsed, split
 from nas.space.groups import SpaceFile, space_files, space_names
 from nas.space.holes import is_hole
-from nas.space.paths import removed, replaced
 
-SECTIONS = ("architecture", "training")
-"""What a space may hold."""
-
-KEYS = tuple("architecture data pool pruner sampler search study test tracking trainer training".split())
+KEYS = (*GROUPS, "architecture", "search", "study", "test", "tracking", "training")
 """What a configuration holds."""
 
-
-@dataclass(frozen=True)
-class Edit:
-    """One value of a document set from the command line; `removes` takes it out instead."""
-
-    path: str
-    value: Any
-    removes: bool = False
-
-    def apply(self, document: Mapping[str, Any]) -> Any:
-        return removed(document, self.path) if self.removes else replaced(document, self.path, self.value)
+SHIPPED = Path(str(files("search_spaces"))) / "search"
+"""The folder of the package's spaces and their parts."""
 
 
 @dataclass(frozen=True)
@@ -69,125 +55,76 @@ def configuration(arguments: Sequence[str]) -> Configuration:
     Raises:
         InputError: an override, space, part or value that there is not, or a space file that is more than data.
     """
-    overrides = _parsed(arguments)
-    edits, rest = _split(overrides)
-    name = next((str(o.value()) for o in rest if o.key_or_group == "search"), None)
+    edits, rest = split(parsed(arguments))
+    name = next((str(o.value()) for o in rest if _is_space(o)), None)
     with ExitStack() as stack:
-        main = None
-        if name is not None:
-            rest, roots, name = _with_own_file(rest, name, stack)
-            chosen = {
-                o.key_or_group.removeprefix("search/"): str(o.value())
-                for o in rest
-                if o.key_or_group.startswith("search/")
-            }
-            main = space_files(name, roots, chosen)[0]
-        options = _composed([o.input_line or "" for o in rest])
+        files_of_space: list[SpaceFile] = []
+        lines = [o.input_line or "" for o in rest]
+        if name is not None and name.endswith((".yaml", ".yml")):
+            files_of_space = _own_files(Path(name).expanduser(), _chosen(rest))
+            folder = Path(stack.enter_context(TemporaryDirectory()))
+            lines = [*_laid_out(files_of_space, folder), *(o.input_line or "" for o in rest if not _is_space(o))]
+            name = Path(name).stem
+        elif name is not None:
+            if any(_is_space(o) and not o.is_add() for o in rest):
+                raise InputError(f"search={name}: a space is added; write +search={name}")
+            files_of_space = space_files(name, [SHIPPED], _chosen(rest))
+        options = _composed(lines)
     _refuse_unknown("configuration", options, KEYS)
-    search = options["search"]
+    search = _mapping(options["search"], "search")
     space = None
-    if main is not None:
+    if files_of_space:
         space = {section: search.pop(section) for section in SECTIONS if section in search}
-        space = _edited(_holes_whole(space, main), edits["search"])
+        space = _holes_whole(space, files_of_space[0])
+        _refuse_merged(space, "search", [hole for file in files_of_space for hole in _holes(file.content)])
+        space = edited(space, edits.search)
         if "architecture" not in space:
             raise InputError(f"search {name}: a space has the key architecture; this one has {list(space)}")
-    elif edits["search"]:
-        raise InputError(f"{edits['search'][0].path}: there is no space without +search=NAME")
+        for section, value in space.items():
+            _mapping(value, f"search.{section}")
+    elif edits.search:
+        raise InputError(f"search.{edits.search[0].path}: there is no space without +search=NAME")
     _refuse_unknown("search", search, ("budget",))
-    training = _edited({"training": options.pop("training") or {}}, edits["training"])["training"]
+    training = edited({"training": options.pop("training")}, edits.training)["training"]
     return Configuration(
         options=options,
         space_name=name,
         space=space,
-        architecture_edits=tuple(edits["architecture"]),
-        training=training,
+        architecture_edits=edits.architecture,
+        training=_mapping(training, "training"),
         data=_constructed(options["data"], "data"),
         sampler=_constructed(options["sampler"], "sampler"),
         pruner=_constructed(options["pruner"], "pruner"),
     )
 
 
-def _parsed(arguments: Sequence[str]) -> list[Override]:
-    parser = OverridesParser.create()
-    overrides = []
-    for argument in arguments:
-        try:
-            (override,) = parser.parse_overrides([argument])
-        except HydraException as error:
-            raise InputError(f"{argument}: not an override such as study.trials=10: {_line(error)}") from None
-        if override.is_sweep_override():
-            raise InputError(f"{argument}: several values at once; a search fills holes, {{choice: [...]}}, instead")
-        overrides.append(override)
-    return overrides
+def _is_space(override: Override) -> bool:
+    return override.key_or_group == "search"
 
 
-def _split(overrides: Sequence[Override]) -> tuple[dict[str, list[Edit]], list[Override]]:
-    """The edits of documents by what they change, and what is Hydra's."""
-    edits: dict[str, list[Edit]] = {"search": [], "training": [], "architecture": []}
-    rest = []
-    for override in overrides:
-        key = override.key_or_group
-        inside_search = key.removeprefix("search.")
-        if key.startswith("search.") and inside_search.split(".")[0] in SECTIONS:
-            edits["search"].append(_edit(override, inside_search))
-        elif key.startswith(("training.", "architecture.")):
-            kind, _, path = key.partition(".")
-            edits[kind].append(_edit(override, key if kind == "training" else path))
-        else:
-            rest.append(override)
-    return edits, rest
+def _own_files(path: Path, chosen: Mapping[str, str]) -> list[SpaceFile]:
+    """The files of a space outside the package; its parts may lie beside it."""
+    if path.suffix != ".yaml" or not path.is_file():
+        raise InputError(f"search: no file {str(path)!r} (.yaml); spaces by name: {', '.join(space_names([SHIPPED]))}")
+    return space_files(path.stem, [path.parent, SHIPPED], chosen)
 
 
-def _edit(override: Override, path: str) -> Edit:
-    return Edit(path, None if override.is_delete() else _plain(override.value()), override.is_delete())
+def _laid_out(space: Sequence[SpaceFile], folder: Path) -> list[str]:
+    """Writes the files of a space, its own first, where Hydra shall find them; the overrides that make it do so.
 
-
-def _plain(value: Any) -> Any:
-    match value:
-        case dict():
-            return {str(key): _plain(item) for key, item in value.items()}
-        case list():
-            return [_plain(item) for item in value]
-        case bool() | int() | float() | None:
-            return value
-        case _:
-            return str(value)
-
-
-def _edited(document: Mapping[str, Any], edits: Sequence[Edit]) -> Any:
-    for edit in edits:
-        document = edit.apply(document)
-    return document
-
-
-def _with_own_file(overrides: list[Override], name: str, stack: ExitStack) -> tuple[list[Override], list[Path], str]:
-    """Where `name` is the path of a YAML file, a folder on Hydra's path that has it, and its parts, as a space."""
-    shipped = Path(str(files("search_spaces"))) / "search"
-    if not name.endswith((".yaml", ".yml")):
-        if any(o.key_or_group == "search" and not o.is_add() for o in overrides):
-            raise InputError(f"search={name}: a space is added; write +search={name}")
-        return overrides, [shipped], name
-    own = Path(name).expanduser()
-    if not own.is_file() or own.suffix != ".yaml":
-        raise InputError(
-            f"search: no file {name!r} (.yaml); spaces there are by name: {', '.join(space_names([shipped]))}"
-        )
-    roots = [own.parent, shipped]
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-    chosen = {
-        o.key_or_group.removeprefix("search/"): str(o.value())
-        for o in overrides
-        if o.key_or_group.startswith("search/")
-    }
-    for file in space_files(own.stem, roots, chosen):
-        copy = folder / "search" / file.relative
+    What was checked is written, as JSON, so that nothing depends on how Hydra reads YAML.
+    """
+    for name, file in [("own.yaml", space[0]), *((file.relative, file) for file in space[1:])]:
+        copy = folder / "search" / name
         copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(file.text, encoding="utf-8")
-    lines = [
-        f"hydra.searchpath=[file://{folder},pkg://search_spaces]",
-        *(f"+search={own.stem}" if o.key_or_group == "search" else o.input_line or "" for o in overrides),
-    ]
-    return _parsed(lines), roots, own.stem
+        copy.write_text(json.dumps(file.content), encoding="utf-8")
+    return [f"hydra.searchpath=['file://{folder}','pkg://search_spaces']", "+search=own"]
+
+
+def _chosen(overrides: Sequence[Override]) -> dict[str, str]:
+    """The parts of a space that the command line names, by their group."""
+    groups = {o.key_or_group.removeprefix("search/"): o for o in overrides if o.key_or_group.startswith("search/")}
+    return {group: str(override.value()) for group, override in groups.items() if not override.is_delete()}
 
 
 def _composed(overrides: Sequence[str]) -> dict[str, Any]:
@@ -212,6 +149,8 @@ def _explained(error: Exception) -> InputError:
         case MissingMandatoryValue():
             return InputError(f"{error.full_key}: needs a value; give it as {error.full_key}=...")
         case ConfigCompositionException() if key := re.match(r"Could not override '([\w.@/]+)'", str(error)):
+            if "/" in key[1]:
+                return InputError(f"{key[1]}: the space takes in no such part; to add one, write +{key[1]}=NAME")
             parent, _, last = key[1].rpartition(".")
             with initialize_config_module("conf", version_base="1.3"):
                 there = OmegaConf.select(compose("config"), parent) if parent else compose("config")
@@ -233,11 +172,36 @@ def _holes_whole(space: dict[str, Any], main: SpaceFile) -> dict[str, Any]:
 
 
 def _over(composed: Any, own: Any) -> Any:
-    if is_hole(own):
+    if isinstance(own, Mapping) and (is_hole(own) or is_hole(composed)):
         return own
     if isinstance(own, Mapping) and isinstance(composed, Mapping):
         return {key: _over(value, own.get(key)) for key, value in composed.items()}
     return composed
+
+
+def _holes(node: Any) -> Iterator[Any]:
+    match node:
+        case dict():
+            if is_hole(node):
+                yield node
+            for value in node.values():
+                yield from _holes(value)
+        case list():
+            for item in node:
+                yield from _holes(item)
+
+
+def _refuse_merged(node: Any, place: str, written: Sequence[Any]) -> None:
+    """Refuses a hole that no file holds: OmegaConf made it of two."""
+    match node:
+        case dict():
+            if is_hole(node) and node not in written:
+                raise InputError(f"{place}: two files of the space fill it, one of them with a hole; put _self_ last")
+            for key, value in node.items():
+                _refuse_merged(value, f"{place}.{key}", written)
+        case list():
+            for index, item in enumerate(node):
+                _refuse_merged(item, f"{place}.{index}", written)
 
 
 def _refuse_unknown(place: str, given: Mapping[str, Any], known: Sequence[str]) -> None:
@@ -246,9 +210,19 @@ def _refuse_unknown(place: str, given: Mapping[str, Any], known: Sequence[str]) 
             raise unknown(place, "key", key, known)
 
 
+def _mapping(value: Any, place: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise InputError(f"{place}: expected keys with values; got {value!r:.80}")
+    return value
+
+
 def _constructed(config: Any, place: str) -> Any:
-    """What a `_target_` of `conf` stands for."""
+    """What a `_target_` of `conf` stands for. Raises `InputError` for keys that it does not take."""
     try:
-        return instantiate(config)
+        made = instantiate(config)
     except HydraException as error:
         raise InputError(f"{place}: {_line(error)}") from None
+    if isinstance(made, partial):
+        known = list(signature(made.func).parameters)
+        _refuse_unknown(place, made.keywords, known)
+    return made

@@ -42,7 +42,7 @@ class Relative:
 
     times: float = 1.0
     multiple_of: int = 1
-    minimum: int = 0
+    minimum: int = 1
 
     def of(self, width: int) -> int:
         return scaled(width, self.times, self.multiple_of, self.minimum)

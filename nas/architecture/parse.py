@@ -89,7 +89,7 @@ def read_op(document: Any, place: str, scope: Scope) -> Op:
     kind = document["op"]
     if not isinstance(kind, str) or kind not in OPS:
         raise unknown(f"{place}.op", "op", kind, OPS)
-    given = {key: _with_values(value, place, scope) for key, value in document.items() if key != "op"}
+    given = {key: _with_values(value, f"{place}.{key}", scope) for key, value in document.items() if key != "op"}
     name = f.name(given.pop("name"), f"{place}.name") if given.get("name") is not None else given.pop("name", None)
     op = OPS[kind]
     structure = _STRUCTURE.get(op, {})

@@ -1,6 +1,7 @@
 """Blocks of a picture: a leaf is a box, a chain a stack, branches stand side by side, a residual has its shortcut."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from nas.architecture.ops import Branches, Cell, Residual
 from nas.architecture.plan import Node
@@ -15,6 +16,8 @@ BRANCH_GAP = 18.0
 DROP = 26.0
 """From where a flow splits down to the branches."""
 LEAST_WIDTH = 74.0
+PASSING = 16.0
+"""Half the width of a branch that passes everything on."""
 
 
 def chain(same: Same, pen: Pen, gap: float = GAP, width: float = LEAST_WIDTH) -> Block:
@@ -65,7 +68,7 @@ def _parts(op: Same) -> list[Same]:
 
 
 def _branches(op: Same, pen: Pen) -> Block:
-    placed = beside([chain(branch, pen) for branch in _parts(op)], BRANCH_GAP)
+    placed = beside([_branch(branch, pen) for branch in _parts(op)], BRANCH_GAP)
     bottom = DROP + max(block.height for _, block in placed) + GAP
     items: list[Item] = []
     for x, block in placed:
@@ -76,10 +79,15 @@ def _branches(op: Same, pen: Pen) -> Block:
     left, right = min(x + block.left for x, block in placed), max(x + block.right for x, block in placed)
     outputs = [str(node.output[0]) for node in op]
     text = plain("concat" if len(set(outputs)) > 1 else f"concat {outputs[0]}", 11.5, "#ffffff")
-    reach = max(text.width / 2 + 12, 0)
+    reach = text.width / 2 + 12
     left, right = min(left, -reach), max(right, reach)
     items.append(Box(left, bottom, right - left, 22, "concat", (text,)))
     return Block(left, right, bottom + 22, tuple(items), open=True)
+
+
+def _branch(branch: Same, pen: Pen) -> Block:
+    block = chain(branch, pen)
+    return replace(block, left=min(block.left, -PASSING), right=max(block.right, PASSING))
 
 
 def _residual(op: Same, pen: Pen) -> Block:
@@ -102,7 +110,7 @@ def _residual(op: Same, pen: Pen) -> Block:
         Line(((0, 0), (0, fork), (rail, fork), (rail, top)), arrow=not shortcut.open),
         *shortcut.moved(rail, top),
         Line(((rail, top + shortcut.height), (rail, plus + radius), (-radius, plus + radius)), arrow=True),
-        Box(-radius, plus, 2 * radius, 2 * radius, "plus", (plain("+", 16),)),
+        Box(-radius, plus, 2 * radius, 2 * radius, "plus", (plain("+", 15),)),
     ]
     left, right, height = rail + shortcut.left - 6, max(change.right, radius), plus + 2 * radius
     sum_ = Block(left, right, height, tuple(items), open=True)

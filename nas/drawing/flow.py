@@ -4,7 +4,7 @@ A cell with branches is one box here; its panel shows what is in it.
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from nas.architecture.ops import Aux, Cell, Chain
 from nas.architecture.plan import Node
@@ -12,7 +12,7 @@ from nas.architecture.shapes import Shape, written
 from nas.architecture.sketch import steps
 from nas.drawing.blocks import box, chain, chain_blocks
 from nas.drawing.canvas import LABELLED, Block, Frame, Item, Line, Point, grouped, side_frame, stacked
-from nas.drawing.families import Family, runs
+from nas.drawing.families import Family, Member, place, runs
 from nas.drawing.text import INK, Span, Text, clean, plain, small
 from nas.drawing.words import Pen, Same
 
@@ -36,12 +36,15 @@ def flow(root: Node, of_copy: Mapping[str, Family], pen: Pen) -> Block:
         heads += [(head, len(parts)) for head in taps.get(group[-1].name, ())]
     blocks = [block for block, _ in parts] + [box("end", [plain("classes", 12)], 64)]
     shapes = [shape for _, shape in parts]
-    labels = [
-        small(written(shape)) if index == 0 or shape != shapes[index - 1] else None for index, shape in enumerate(shapes)
-    ]
-    body = stacked(blocks, GAP, labels)
-    ends = [stacked(blocks[:count], GAP, labels).height + (LABELLED if labels[count - 1] else GAP) / 2 for _, count in heads]
-    return _with_heads(body, [head for head, _ in heads], ends, pen)
+    changes = [True, *(before != after for before, after in pairwise(shapes))]
+    labels = [small(written(shape)) if new else None for shape, new in zip(shapes, changes, strict=True)]
+
+    def tap(count: int) -> float:
+        """The middle of the line below the first `count` blocks."""
+        return stacked(blocks[:count], GAP, labels).height + (LABELLED if labels[count - 1] else GAP) / 2
+
+    taps_at = [tap(count) for _, count in heads]
+    return _with_heads(stacked(blocks, GAP, labels), [head for head, _ in heads], taps_at, pen)
 
 
 def _taps(root: Node) -> dict[str, list[Node]]:
@@ -92,7 +95,7 @@ def _reference(title: str, run: Sequence[Node], cells: Sequence[Node]) -> Part:
     """The box that stands for copies of a cell, named as their panel is, with the names of the cell ops below."""
     times = f"  ×{len(run)}" if len(run) > 1 else ""
     text = [Text((Span(title, bold=True), Span(times)))]
-    names = [cell.name for cell in cells]
+    names = [cell.name for cell in cells] if len(cells) > 1 else [place([Member(copy, cells[0]) for copy in run])]
     if names != [title]:
         text.append(small(clean(", ".join(names) if len(names) < 4 else f"{names[0]} to {names[-1]}")))
     return box("cell", text, WIDTH, len(run)), run[-1].output
@@ -130,8 +133,10 @@ def _head(node: Node, pen: Pen) -> Block:
 
 
 def _tops(blocks: Sequence[Block], taps: Sequence[float], height: float) -> list[float]:
-    """The y of each head: right below its tap if it can, else below the one before; if need be, the last ends with
-    the flow and those before it make room."""
+    """The y of each head: right below its tap, or below the head before it.
+
+    Those that would reach below the flow move up.
+    """
     tops: list[float] = []
     free = 0.0
     for block, tap in zip(blocks, taps, strict=True):

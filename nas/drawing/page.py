@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from nas.architecture.ops import Cell
+from nas.architecture.ops import Aux, Cell
 from nas.architecture.plan import Node
 from nas.architecture.shapes import written
 from nas.cost import cost_of
@@ -66,7 +66,8 @@ def chosen_families(root: Node, cell: str) -> tuple[Family, ...]:
             cells = [node.op.cell for node in nodes if isinstance(node.op, Cell)]
             raise unknown("cell", "cell or op", cell, dict.fromkeys([*cells, *(node.name for node in root.children)]))
         case [node] if not isinstance(node.op, Cell):
-            return (Family(node.path, 1, (Member(node, node),)),)
+            shown = node.children[0] if isinstance(node.op, Aux) else node
+            return (Family(node.path, 1, (Member(shown, shown),)),)
         case cells_:
             return families(cells_)
 

@@ -19,7 +19,9 @@ def panel(family: Family, usual: Finish | None, least_width: float = 0.0) -> Blo
     body = _body(family, Pen(usual, family.letters))
     titles = _titles(family)
     tables = [_table(family)] if family.letters else []
-    inside = max(least_width - 2 * PADDING, *(part.width for part in [body, *titles, *tables]))
+    inside = max(
+        [least_width - 2 * PADDING, body.width, *(text.width for text in titles), *(grid.width for grid in tables)]
+    )
     axis = PADDING + (inside - body.width) / 2 - body.left
     items: list[Item] = []
     y = PADDING
@@ -58,12 +60,9 @@ def _titles(family: Family) -> list[Text]:
 
 def _table(family: Family) -> Block:
     """A row for each copy, or for several that are equal; a column for each letter."""
-    heads = [small(""), small("in", INK), *(Text((Span(letter, italic=True),), 11.5) for letter in family.letters.values())]
-    heads.append(small("out", INK))
-    rows = [
-        [clean(place(row.members)), written(row.input), *row.values, written(row.output)]
-        for row in family.rows
-    ]
+    letters = [Text((Span(letter, italic=True),), 11.5) for letter in family.letters.values()]
+    heads = [small(""), small("in", INK), *letters, small("out", INK)]
+    rows = [[clean(place(row.members)), written(row.input), *row.values, written(row.output)] for row in family.rows]
     return _grid([heads, *([small(cell, INK) for cell in row] for row in rows)])
 
 
@@ -82,4 +81,3 @@ def _grid(rows: Sequence[Sequence[Text]]) -> Block:
         if index == 0:
             items.append(Line(((0, ROW), (total, ROW)), style="rule"))
     return Block(0, total, ROW * len(rows), tuple(items))
-

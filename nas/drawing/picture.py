@@ -24,16 +24,13 @@ def draw(architecture: Architecture, *, cell: str | None = None, title: str = ""
 
 
 def png(picture: str, scale: float = 2.0) -> bytes:
-    """An SVG of `draw` as PNG, `scale` pixels a unit.
+    """An SVG of `draw` as PNG, `scale` pixels a unit, in the fonts of the system.
 
     Raises:
-        InputError: the extra `png` is not installed, or the system has no cairo library.
+        InputError: the extra `png` is not installed.
     """
     try:
-        import cairosvg  # type: ignore[import-not-found, import-untyped, unused-ignore]
+        import resvg_py  # type: ignore[import-not-found, import-untyped, unused-ignore]
     except ImportError:
         raise InputError("a PNG needs the extra png: pip install 'inception-nas[png]'; an SVG needs nothing") from None
-    except OSError as error:
-        raise InputError(f"a PNG needs the cairo library (Debian: libcairo2), which is not there: {error}") from None
-    image: bytes = cairosvg.svg2png(bytestring=picture.encode(), scale=scale)
-    return image
+    return bytes(resvg_py.svg_to_bytes(svg_string=picture, zoom=scale))

@@ -139,4 +139,3 @@ def _sign(value: float) -> int:
 def _n(value: float) -> str:
     """A number with at most one decimal."""
     return f"{round(value, 1) + 0.0:.1f}".removesuffix(".0")  # + 0.0 makes a zero of a negative zero
-

@@ -41,5 +41,6 @@ def _section(root: Node, total: str) -> list[tuple[str, ...]]:
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     """Words to the left, numbers to the right."""
-    cells = [cell.ljust(width) if index < 3 else cell.rjust(width) for index, (cell, width) in enumerate(zip(row, widths, strict=True))]
-    return "  ".join(cells).rstrip()
+    words = [cell.ljust(width) for cell, width in zip(row[:3], widths[:3], strict=True)]
+    numbers = [cell.rjust(width) for cell, width in zip(row[3:], widths[3:], strict=True)]
+    return "  ".join([*words, *numbers]).rstrip()

@@ -9,8 +9,8 @@ from functools import cached_property
 INK = "#1b1f24"
 GREY = "#57606a"
 
-_WIDTHS = {" .,:;'|!/ijlI·": 0.34, "()[]-tfrJ’": 0.42, "mwMW@%×+=→–…—": 0.99}
-_CAPITALS = 0.75
+_WIDTHS = {" .,'|/ijlI·": 0.34, "()[]-tfrJ’:;!": 0.44, "mwMW@%#&<>^~×+=→–…—": 1.01}
+_CAPITALS = 0.79
 _LETTERS = 0.64
 _OTHER = 1.05
 _BOLD = 1.16
@@ -39,7 +39,7 @@ class Text:
         return self.size * sum(_em(span) for span in self.spans)
 
     @property
-    def plain(self) -> str:
+    def content(self) -> str:
         return "".join(span.text for span in self.spans)
 
 

@@ -5,13 +5,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from nas.architecture.ops import Conv, Dropout, Linear, Pool, Residual
+from nas.architecture.ops import Activation, Conv, Dropout, Linear, Pool, Residual
 from nas.architecture.plan import Node
 from nas.architecture.shapes import Shape, written
 from nas.architecture.sketch import POOLS, group_words, leaf_text, padding_word, window
 from nas.drawing.text import Span
 
-ACTIVATIONS = {"relu": "ReLU", "relu6": "ReLU6", "leaky_relu": "leaky ReLU", "elu": "ELU", "silu": "SiLU", "gelu": "GELU"}
+ACTIVATIONS = {
+    "relu": "ReLU",
+    "relu6": "ReLU6",
+    "leaky_relu": "leaky ReLU",
+    "elu": "ELU",
+    "silu": "SiLU",
+    "gelu": "GELU",
+}
 
 Same = tuple[Node, ...]
 """One op in each of several copies of a cell that are drawn as one."""
@@ -33,7 +40,9 @@ class Finish:
         """`with batch norm and ReLU`"""
         parts = ["bias"] * self.bias + ["batch norm"] * self.norm
         parts += [activation_name(self.activation)] if self.activation != "none" else []
-        return "with " + " and ".join(", ".join(parts).rsplit(", ", 1)) if parts else "without bias, norm and activation"
+        if not parts:
+            return "without bias, norm and activation"
+        return "with " + " and ".join(", ".join(parts).rsplit(", ", 1))
 
     def remarks(self, usual: "Finish") -> list[str]:
         """How it differs from what is usual in the picture."""
@@ -64,6 +73,8 @@ class Pen:
 
 @dataclass(frozen=True)
 class Words:
+    """A box's text, and its kind: a key of the colours."""
+
     kind: str
     title: tuple[Span, ...]
     remark: str = ""
@@ -112,6 +123,8 @@ def words(same: Same, pen: Pen) -> Words:
             return Words("dense", (Span("linear", bold=True), Span(" "), *number), ", ".join(remarks))
         case Dropout():
             return Words("other", (Span("dropout "), *number))
+        case Activation(activation=activation):
+            return Words("other", (Span(activation_name(activation)),))
         case op:
             kind = "pool" if "pool" in node.kind else "other"
             return Words(kind, (Span(leaf_text(op, node.input), bold=kind == "pool"),))

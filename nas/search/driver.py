@@ -31,7 +31,7 @@ INTERRUPTED = "interrupted before its parameters were complete"
 
 @dataclass
 class Driver:
-    """One search over one study. `job` makes a candidate document a pool's job; `stopping` says whether to end now.
+    """One search over one study. `job` makes a document, and the path of its checkpoint, a pool's job; `stopping` says whether to end now.
 
     What a driver knows of the past it reads from the study, so that a new one goes on where another was killed.
     """
@@ -39,14 +39,14 @@ class Driver:
     study: optuna.Study
     space: Space
     pool: Pool
-    job: Callable[[Mapping[str, Any]], Job]
+    job: Callable[[Mapping[str, Any], Path], Job]
     trials: int
     failures: int
     budget: Budget
     seed: int
     tracker: Tracker
     display: Display
-    logs: Path
+    folder: Path
     stopping: Callable[[], bool]
     on_best: Callable[[FrozenTrial], None]
     progress: Progress = field(init=False)
@@ -169,7 +169,10 @@ class Driver:
         self.progress.running[number] = Running(number, epochs, cost.parameters, cost.macs, time.monotonic())
         facts = {key: value for key, value in candidate.facts.items() if key != "key"}
         self.tracker.start(number, trial.params, facts)
-        self.pool.start(number, self.job(candidate.document), self.logs / f"{number:04d}.log")
+        for epoch, value in trials(self.study)[number].intermediate_values.items():  # of a re-adopted trial
+            self.tracker.report(number, epoch, {METRIC: value})
+        log = self.folder / "logs" / f"{number:04d}.log"
+        self.pool.start(number, self.job(candidate.document, self._checkpoint(number)), log)
 
     def _handle(self, event: Event) -> None:
         number = event.key
@@ -220,6 +223,7 @@ class Driver:
             trial.set_user_attr("reason", reason)
         self.study.tell(trial, value if told == TrialState.COMPLETE else None, state=told)
         self.progress.counts[state] += 1
+        self._checkpoint(trial.number).unlink(missing_ok=True)
         was_live = self._live.pop(trial.number, None) is not None
         self.progress.running.pop(trial.number, None)
         frozen = trials(self.study)[trial.number]
@@ -232,6 +236,10 @@ class Driver:
             self.tracker.finish(
                 trial.number, state, {"value": ended.value, "seconds": ended.seconds, "reason": ended.reason}
             )
+
+    def _checkpoint(self, number: int) -> Path:
+        """Of a candidate in training; it is gone when the trial has ended."""
+        return self.folder / "checkpoints" / f"{number:04d}.pt"
 
     def _compare(self, ended: Ended) -> bool:
         """Whether this is the best so far; the first of equals stays."""

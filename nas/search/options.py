@@ -10,9 +10,13 @@ from nas.errors import InputError, unknown
 T = TypeVar("T")
 
 
-def _at_least(place: str, value: object, low: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < low:
-        raise InputError(f"{place}: expected a whole number of at least {low}; got {value!r}")
+MOST = 2**32 - 1
+"""The largest seed and the largest count; samplers take no larger seed."""
+
+
+def _within(place: str, value: object, low: int, high: int = MOST) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise InputError(f"{place}: expected a whole number from {low} to {high}; got {value!r:.80}")
 
 
 def _limit(place: str, value: object) -> None:
@@ -31,19 +35,23 @@ class StudyOptions:
     failures: int
 
     def __post_init__(self) -> None:
-        _at_least("study.trials", self.trials, 1)
+        _within("study.trials", self.trials, 1)
         if self.seed is not None:
-            _at_least("study.seed", self.seed, 0)
-        _at_least("study.failures", self.failures, 0)
+            _within("study.seed", self.seed, 0)
+        _within("study.failures", self.failures, 0)
         if self.name is not None:
-            checked_name(self.name)
+            object.__setattr__(self, "name", checked_name(self.name))
+        if not isinstance(self.folder, str) or not self.folder:
+            raise InputError(f"study.folder: expected the path of a folder; got {self.folder!r:.80}")
 
 
 def checked_name(name: object) -> str:
-    """A study's name, which is the name of its folder too."""
-    text = str(name)
-    if not text.strip() or text in (".", "..") or any(c in text for c in "/\\\0\n\r") or len(text.encode()) > 200:
-        raise InputError(f"study.name: {text!r:.80} cannot name a folder; take letters, digits, - and _")
+    """A study's name, which is the name of its folder too; whole numbers are taken as they are written."""
+    text = str(name) if isinstance(name, int) and not isinstance(name, bool) else name
+    if not isinstance(text, str) or not text.isprintable() or not text.strip(" .") or "/" in text or "\\" in text:
+        raise InputError(f"study.name: {name!r:.80} cannot name a folder; take letters, digits, - and _")
+    if len(text.encode()) > 200:
+        raise InputError(f"study.name: {text[:60]!r}... is longer than 200 bytes")
     return text
 
 
@@ -71,7 +79,7 @@ class PoolOptions:
     def __post_init__(self) -> None:
         for name in ("slots", "threads"):
             if getattr(self, name) is not None:
-                _at_least(f"pool.{name}", getattr(self, name), 1)
+                _within(f"pool.{name}", getattr(self, name), 1, 1024)
         for name in ("time_limit", "silence_limit"):
             _limit(f"pool.{name}", getattr(self, name))
 
@@ -92,12 +100,14 @@ class TrainerOptions:
         if self.precision not in precisions:
             raise unknown("trainer.precision", "precision", self.precision, precisions)
         if self.max_epochs is not None:
-            _at_least("trainer.max_epochs", self.max_epochs, 1)
+            _within("trainer.max_epochs", self.max_epochs, 1)
 
 
 def section(kind: type[T], options: Mapping[str, Any], place: str) -> T:
     """The section of the configuration that `kind` describes. Raises `InputError` for a key it does not have."""
     known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    if not isinstance(options, Mapping):
+        raise InputError(f"{place}: expected the keys {', '.join(known)}; got {options!r:.80}")
     for key in options:
         if key not in known:
             raise unknown(place, "key", key, known)

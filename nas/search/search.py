@@ -9,32 +9,33 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from random import Random
 from shutil import which
 from typing import Any
 
 from optuna.trial import FrozenTrial
 from rich.console import Console
 
-from nas.architecture.plan import ShapeError
-from nas.architecture.sketch import cell_sketches
+from nas.architecture.sketch import cell_sketches, sketch
 from nas.data.images import ImageData
 from nas.errors import InputError, unknown
+from nas.overrides import quoted
 from nas.pool import Pool
 from nas.search import files, states
+from nas.search.checks import check_sampler, check_space
 from nas.search.display import best_table, display, say
 from nas.search.driver import Driver, ended_trials
-from nas.search.options import Budget, PoolOptions, StudyOptions, TrainerOptions, section, study_folder
-from nas.search.proposal import Candidate, Misfit, propose
+from nas.search.options import Budget, PoolOptions, StudyOptions, TrainerOptions, checked_name, section, study_folder
+from nas.search.proposal import Candidate, propose
 from nas.search.samplers import SeededSampler
-from nas.search.study import held, open_study, trials
+from nas.search.study import JOURNAL, held, open_study, trials
 from nas.space.space import Space
-from nas.space.suggest import RandomSuggest, Recorded
+from nas.space.suggest import Recorded
 from nas.tracking import TRACKERS, open_tracker
 from nas.training.job import Job
 from nas.training.recipe import METRIC, Training
 
-PROBES = 20  # random candidates that a space is tried with before anything is written
+RETRAINED_WITH = ("data=", "data.", "trainer.accelerator=", "trainer.precision=")
+"""What of a search's command line repeats a value, beside the document."""
 
 
 def search(
@@ -63,7 +64,7 @@ def search(
     budget = section(Budget, options["search"]["budget"], "search.budget")
     slots, threads = _slots(section(PoolOptions, options["pool"], "pool"), trainer.accelerator, study_options.trials)
     limits = {key: options["pool"][key] for key in ("time_limit", "silence_limit")}
-    name = study_options.name or space_name
+    name = checked_name(study_options.name or space_name)
     seed = study_options.seed or 0
     folder = study_folder(study_options, name)
     with Pool(
@@ -71,7 +72,8 @@ def search(
     ) as pool:
         data = load()
         candidates = candidate_space(space, training, data, seed, trainer.max_epochs)
-        _probe(candidates)
+        check_space(candidates)
+        check_sampler(candidates, sampler, pruner, seed)
         pin = {
             "search": {key: candidates.document[key] for key in ("architecture", "training")},
             "data": {"name": data.name, "fingerprint": data.fingerprint},
@@ -83,8 +85,8 @@ def search(
         }
         with held(folder), _interruptions() as stopping:
             study = open_study(folder, name, pin, SeededSampler(sampler, seed), pruner)
-            identity = study.user_attrs.get("identity") or uuid.uuid4().hex[:12]
-            study.set_user_attr("identity", identity)
+            if "identity" not in study.user_attrs:
+                study.set_user_attr("identity", uuid.uuid4().hex[:12])
             files.write_atomically(
                 folder / files.CONFIG,
                 files.yaml_text(
@@ -100,7 +102,11 @@ def search(
             )
             shown = display(console)
             tracker = open_tracker(
-                str(options["tracking"]), study=name, identity=identity, folder=folder, warn=shown.say
+                str(options["tracking"]),
+                study=name,
+                identity=study.user_attrs["identity"],
+                folder=folder,
+                warn=shown.say,
             )
             shown.say(
                 f"study {name!r}: {study_options.trials} candidates of {space_name} ({len(candidates.holes)} holes) on "
@@ -117,7 +123,7 @@ def search(
                 seed=seed,
                 tracker=tracker,
                 display=shown,
-                logs=folder / "logs",
+                folder=folder,
                 stopping=stopping,
                 on_best=lambda trial: _write_best(folder, trial, candidates, data, name),
             )
@@ -128,9 +134,8 @@ def search(
                 pool.close()
                 tracker.close()
                 _write_end(folder, study, candidates, data, name)
-        _summary(console, driver, folder, tracker.where(), command, stopping(), options)
-    counted = driver.progress.counted
-    return 130 if stopping() else 0 if driver.progress.best and counted >= study_options.trials else 1
+        _summary(console, driver, folder, tracker.where(), command)
+    return 130 if stopping() else 0 if driver.progress.best and driver.finished else 1
 
 
 def candidate_space(
@@ -156,22 +161,6 @@ def candidate_space(
     return Space.from_document(document, "search")
 
 
-def _probe(space: Space) -> None:
-    """Refuses a space with a document in it that is wrong in itself, or whose documents never fit their input."""
-    misfit: Misfit | None = None
-    fitting = 0
-    for number in range(PROBES):
-        proposal = propose(space, RandomSuggest(Random(number)))
-        match proposal:
-            case Misfit():
-                misfit = proposal
-            case Candidate():
-                Training.from_document(proposal.document["training"])
-                fitting += 1
-    if not fitting and misfit is not None:
-        raise ShapeError(f"none of {PROBES} random candidates of the space fits the images: {misfit.reason}")
-
-
 def _slots(options: PoolOptions, accelerator: str, most: int) -> tuple[int, int]:
     """How many candidates at once, and with how many threads each."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -187,8 +176,8 @@ def _gpus() -> int:
     return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
 
 
-def _job(load: Callable[[], ImageData], trainer: TrainerOptions, document: Mapping[str, Any]) -> Job:
-    return Job(document, load, trainer.accelerator, trainer.precision)
+def _job(load: Callable[[], ImageData], trainer: TrainerOptions, document: Mapping[str, Any], checkpoint: Path) -> Job:
+    return Job(document, load, trainer.accelerator, trainer.precision, checkpoint)
 
 
 @contextmanager
@@ -257,31 +246,29 @@ def _summary(
     folder: Path,
     where: str | None,
     command: Sequence[str],
-    interrupted: bool,
-    options: Mapping[str, Any],
 ) -> None:
     counts = driver.progress.counts
-    ended = ended_trials(driver.study)
+    best = driver.progress.best
     say(console)
-    if driver.progress.best is not None:
+    if best is not None:
         digests = {trial.number: trial.user_attrs.get("digest", "") for trial in trials(driver.study)}
-        console.print(best_table(ended, digests))
-        trial = trials(driver.study)[driver.progress.best.number]
-        candidate = propose(driver.space, Recorded(trial.params))
+        console.print(best_table(ended_trials(driver.study), digests))
+        candidate = propose(driver.space, Recorded(trials(driver.study)[best.number].params))
         assert isinstance(candidate, Candidate), "a complete trial was a candidate"
-        say(console, f"\nbest cell, of trial {trial.number}:")
-        for name, text in cell_sketches(candidate.architecture).items():
+        sketches = cell_sketches(candidate.architecture) or {"network": sketch(candidate.architecture.plan)}
+        say(console, f"\nbest candidate, trial {best.number}:")
+        for name, text in sketches.items():
             say(console, f"  {name}: {text}")
     told = ", ".join(f"{counts[state]} {state}" for state in states.STATES if counts[state]) or "nothing trained"
     say(console, f"\n{told}; {driver.progress.counted} of {driver.trials} candidates")
-    say(console, f"everything is in {folder}/: best.yaml, trials.csv, config.yaml, journal.log, logs/")
+    there = [name for name in (files.BEST, files.TRIALS, files.CONFIG, JOURNAL, "logs") if (folder / name).exists()]
+    say(console, f"everything is in {folder}/: {', '.join(there)}")
     if where:
         say(console, where)
-    own = shlex.join(command)
-    if interrupted or driver.progress.counted < driver.trials:
-        say(console, f"to go on:    python train.py {own}")
-    if driver.progress.best is not None:
-        data = [argument for argument in command if argument.startswith(("data=", "data."))]
-        retrain = shlex.join([f"architecture={folder / files.BEST}", *data])
+    if not driver.finished:
+        say(console, f"to go on:    python train.py {shlex.join(command)}")
+    if best is not None:
+        kept = [part for part in command if part.lstrip("+").startswith(RETRAINED_WITH)]
+        retrain = shlex.join([f"architecture={quoted(str(folder / files.BEST))}", *kept])
         say(console, f"to retrain:  python train.py {retrain}")
         say(console, "             (test=true also reads the test split, once)")

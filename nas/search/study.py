@@ -29,14 +29,15 @@ def open_study(
 ) -> optuna.Study:
     """The study in `folder`, made if there is none.
 
-    `pin` is what makes its values comparable (plain data: space, data, recipe, objective and so on).
+    `pin` is what makes its values comparable (plain data: space, data, recipe, objective and so on). The caller holds
+    the folder (see `held`).
 
     Raises:
         InputError: the study was made with another pin; says what differs. Nothing is changed then.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     journal = folder / JOURNAL
-    if journal.exists():
+    if _mended(journal):
         study = load_study(folder, sampler, pruner)
         there = study.user_attrs.get(_PIN)
         if there is not None:
@@ -64,8 +65,24 @@ def load_study(folder: Path, sampler: BaseSampler | None = None, pruner: BasePru
         storage = _storage(journal)
         names = optuna.get_all_study_names(storage)
         return optuna.load_study(study_name=names[0], storage=storage, sampler=sampler, pruner=pruner)
-    except (ValueError, KeyError, IndexError) as error:
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:  # as its lines happen to look
         raise InputError(f"{journal}: not a journal of a study ({error})") from None
+
+
+def _mended(journal: Path) -> bool:
+    """Whether there is a journal with a record in it. What a kill may have left is removed first: the lock of a
+    writer, and half a record at the end, which Optuna would stumble over later (kept in `journal.torn`)."""
+    if not journal.is_file():
+        return False
+    content = journal.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if content[:1] not in (b"", b"{"):
+        raise InputError(f"{journal}: not a journal of a study; it begins with {content[:20]!r}")
+    Path(f"{journal}.lock").unlink(missing_ok=True)
+    if whole < len(content):
+        journal.with_suffix(".torn").write_bytes(content[whole:])
+        os.truncate(journal, whole)
+    return whole > 0
 
 
 def _storage(journal: Path) -> JournalStorage:
@@ -84,11 +101,14 @@ def held(folder: Path) -> Iterator[None]:
     """Holds the study's folder for this process.
 
     Raises:
-        InputError: another process holds it; says which.
+        InputError: another process holds it; says which. Or it cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "lock"
-    with path.open("a+", encoding="utf-8") as file:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        opened = (folder / "lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"study.folder: {folder} cannot be written ({error.strerror})") from None
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

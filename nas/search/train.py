@@ -1,5 +1,6 @@
 """Training one document without a search: a found one, a published one, or the default network."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,16 +9,17 @@ from rich.console import Console
 
 from nas.architecture import Architecture
 from nas.architecture.published import published_path
-from nas.compose import Edit
 from nas.cost import cost
 from nas.data.images import ImageData
 from nas.errors import InputError
+from nas.overrides import Edit, edited
 from nas.search import files
 from nas.search.display import count, duration, say
 from nas.search.options import PoolOptions, StudyOptions, TrainerOptions, checked_name, section, study_folder
 from nas.search.study import JOURNAL
 from nas.space.reading import read_document
 from nas.training.recipe import METRIC, Training
+from nas.training.result import NotFinite
 
 DEFAULT = "inception_small"
 
@@ -46,7 +48,7 @@ def train(
         raise InputError(f"test: expected true or false; got {test!r}")
     path = published_path(source)
     document = _document(path, architecture_edits, training, trainer.max_epochs, study.seed)
-    record = document.get("record") or {}
+    record = document["record"]
     data = load()
     if test and data.test is None:
         raise InputError(f"test: data {data.name!r} has no test split")
@@ -54,7 +56,7 @@ def train(
     recipe = Training.from_document(document["training"])
     price = cost(architecture, (data.channels, *data.size), data.classes)
     home = path.parent if (path.parent / JOURNAL).exists() and study.name is None else None
-    folder = _next_folder(home or study_folder(study, study.name or checked_name(path.stem)))
+    home = home or study_folder(study, study.name or checked_name(path.stem))
     say(
         console,
         f"{source}: {count(price.parameters)} parameters, {count(price.macs)} MACs at "
@@ -69,18 +71,22 @@ def train(
         say(console, f"epoch {epoch + 1}/{recipe.epochs}: loss {loss:.4f}, {METRIC} {metrics[METRIC]:.4f}")
         return False
 
-    folder.mkdir(parents=True)
-    result = train_candidate(
-        {**document, "training": recipe.to_document()},
-        load,
-        threads=pool.threads or record.get("threads") or _cores(),
-        accelerator=trainer.accelerator,
-        precision=trainer.precision,
-        report=report,
-        checkpoint=folder / "checkpoint.pt",
-        weights=folder / "weights.pt",
-        test=test,
-    )
+    folder = _new_folder(home)
+    try:
+        result = train_candidate(
+            {**document, "training": recipe.to_document()},
+            load,
+            threads=pool.threads or record.get("threads") or _cores(),
+            accelerator=trainer.accelerator,
+            precision=trainer.precision,
+            report=report,
+            checkpoint=folder / "checkpoint.pt",
+            weights=folder / "weights.pt",
+            test=test,
+        )
+    except NotFinite as error:
+        say(console, f"the training has failed: {error}")
+        return 1
     outcome = {
         METRIC: result.value,
         "test": result.test,
@@ -90,13 +96,12 @@ def train(
         "device": result.device,
         "versions": result.versions,
     }
-    kept = {key: document[key] for key in ("architecture", "seed")}
-    written = {"architecture": architecture.to_document(), "training": recipe.to_document(), "seed": kept["seed"]}
+    written = {"architecture": architecture.to_document(), "training": recipe.to_document(), "seed": document["seed"]}
     about = {"data": {"name": data.name, "fingerprint": data.fingerprint, "class_names": list(data.class_names)}}
     files.write_atomically(folder / "document.yaml", files.yaml_text({**written, "record": {**outcome, **about}}))
     files.write_atomically(folder / "result.yaml", files.yaml_text(outcome))
     say(console, f"{METRIC} {result.value:.4f} after {result.epochs} epochs in {duration(result.seconds)}")
-    if METRIC in record and record.get("data", {}).get("fingerprint") == data.fingerprint:
+    if METRIC in record and record["data"].get("fingerprint") == data.fingerprint:
         say(console, f"the search had {record[METRIC]!r}, this training has {result.value!r}")
     if result.test is not None:
         files.record_test_read(folder.parent, architecture.digest, source, result.test)
@@ -109,38 +114,57 @@ def train(
 def _document(
     path: Path, edits: Sequence[Edit], training: Mapping[str, Any], max_epochs: int | None, seed: int | None
 ) -> dict[str, Any]:
-    """The candidate document in `path`, with what the command line changes."""
+    """The candidate document in `path`, with what the command line changes; it has all four keys."""
     document = read_document(path)
     if "architecture" not in document:
         raise InputError(f"{path}: no architecture in it; a document has the key 'architecture'")
     for key in document:
         if key not in ("architecture", "training", "seed", "record"):
             raise InputError(f"{path}: the key {key!r}; a document has architecture, training, seed and record")
-    architecture = document["architecture"]
-    for edit in edits:
-        architecture = edit.apply(architecture)
-    recipe = {**(document.get("training") or {}), **training}
+    recipe = {**_section(document, "training", path), **training}
     if max_epochs is not None:
         recipe["epochs"] = max_epochs
     own_seed = document.get("seed", 0) if seed is None else seed
-    return {**document, "architecture": architecture, "training": recipe, "seed": own_seed}
+    if not isinstance(own_seed, int) or isinstance(own_seed, bool) or own_seed < 0:
+        raise InputError(f"{path}: seed: expected a whole number of at least 0; got {own_seed!r:.80}")
+    record = _section(document, "record", path)
+    threads = record.get("threads")
+    if threads is not None and (not isinstance(threads, int) or isinstance(threads, bool) or not 1 <= threads <= 1024):
+        raise InputError(f"{path}: record.threads: expected a whole number from 1 to 1024; got {threads!r:.80}")
+    return {
+        "architecture": edited(document["architecture"], edits),
+        "training": recipe,
+        "seed": own_seed,
+        "record": {**record, "data": _section(record, "data", path)},
+    }
+
+
+def _section(document: Mapping[str, Any], key: str, path: Path) -> dict[str, Any]:
+    section = document.get(key)
+    if section is not None and not isinstance(section, dict):
+        raise InputError(f"{path}: {key}: expected keys with values; got {section!r:.80}")
+    return section or {}
 
 
 def _note_differences(record: Mapping[str, Any], data: ImageData, console: Console) -> None:
-    there = record.get("data", {}).get("fingerprint")
-    if there is not None and there != data.fingerprint:
-        say(
-            console,
-            f"note: these are not the images it was found on ({record['data'].get('name')}); results do not compare",
-        )
+    found_on = record["data"]
+    if found_on.get("fingerprint", data.fingerprint) != data.fingerprint:
+        say(console, f"note: these are not the images it was found on ({found_on.get('name')}); results do not compare")
 
 
-def _next_folder(home: Path) -> Path:
-    taken = {path.name for path in home.glob("train-*")}
-    return next(home / name for i in range(1, 100_000) if (name := f"train-{i:03d}") not in taken)
+def _new_folder(home: Path) -> Path:
+    """Makes the first of train-001, train-002 and so on that there is not."""
+    number = 1
+    while True:
+        folder = home / f"train-{number:03d}"
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise InputError(f"study.folder: {home} cannot be written ({error.strerror})") from None
 
 
 def _cores() -> int:
-    import os
-
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

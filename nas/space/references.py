@@ -20,7 +20,7 @@ def is_reference(node: object) -> bool:
     return isinstance(node, Mapping) and "ref" in node
 
 
-def scaled(value: int, times: float = 1.0, multiple_of: int = 1, minimum: int = 0) -> int:
+def scaled(value: int, times: float = 1.0, multiple_of: int = 1, minimum: int = 1) -> int:
     """`value · times` rounded down to a multiple of `multiple_of`, but at least that and `minimum`; 0 stays 0.
 
     >>> scaled(192, 0.5), scaled(100, 0.29), scaled(24, 0.5, multiple_of=8), scaled(10, 0.1, minimum=16), scaled(0, 2)

@@ -47,10 +47,10 @@ def fit(
 ) -> tuple[Result, nn.Module]:
     """Trains `network` in place; gives the result and the network that was evaluated (the average, with EMA).
 
-    `checkpoint` is written after every epoch that another follows, and continued from if it exists; `candidate`
-    names whose it is. `report` hears of every epoch of this call before it is written down, so an epoch that was
-    interrupted between the two is reported again, with the same metrics. The test split is read only with `test`,
-    and not if `report` ended the training.
+    `checkpoint` is written after every epoch and continued from if it exists; `candidate` names whose it is. `report`
+    hears of every epoch of this call before it is written down, so an epoch that was interrupted between the two is
+    reported again, with the same metrics. The test split is read only with `test`, and not if `report` ended the
+    training.
 
     Several devices take part as ranks that the caller has started (LOCAL_RANK and the rendezvous in the environment),
     each of which calls this function; `report` is asked on rank 0.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from nas.data.images import ImageData
@@ -16,6 +17,8 @@ class Job:
     data: Callable[[], ImageData]
     accelerator: str
     precision: str
+    checkpoint: Path
+    """Written after every epoch, and continued from where it exists."""
 
 
 def run(job: Job, report: Callable[[int, dict[str, float]], bool], threads: int) -> Result:
@@ -29,4 +32,5 @@ def run(job: Job, report: Callable[[int, dict[str, float]], bool], threads: int)
         accelerator=job.accelerator,
         precision=job.precision,
         report=report,
+        checkpoint=job.checkpoint,
     )

@@ -1,0 +1,125 @@
+"""The command line: edits of documents, which are made here, and overrides of the rest, which are Hydra's.
+
+Values of documents (`search.architecture.…`, `search.training.…`, `training.…`, `architecture.…`) are not set by Hydra:
+their paths are those of parameters, and a hole is replaced whole, where Hydra would merge two mappings.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+
+from nas.errors import InputError
+from nas.space.paths import removed, replaced
+
+SECTIONS = ("architecture", "training")
+"""What a space may hold."""
+
+GROUPS = ("data", "pool", "pruner", "sampler", "trainer")
+"""Sections of the configuration that are chosen by name."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One value of a document set from the command line; `removes` takes it out instead."""
+
+    path: str
+    value: Any
+    removes: bool = False
+
+    def apply(self, document: Mapping[str, Any]) -> Any:
+        return removed(document, self.path) if self.removes else replaced(document, self.path, self.value)
+
+
+@dataclass(frozen=True)
+class Edits:
+    """Edits in their order. `search` and `training` have paths that begin with the section's name."""
+
+    search: tuple[Edit, ...]
+    training: tuple[Edit, ...]
+    architecture: tuple[Edit, ...]
+
+
+def parsed(arguments: Sequence[str]) -> list[Override]:
+    """Raises `InputError` for an argument that is no override, or one of several values."""
+    parser = OverridesParser.create()
+    overrides = []
+    for argument in arguments:
+        try:
+            (override,) = parser.parse_overrides([argument])
+        except HydraException as error:
+            reason = " ".join(str(error).partition("See https")[0].split())
+            raise InputError(f"{argument}: not an override such as study.trials=10: {reason}") from None
+        if override.is_sweep_override():
+            raise InputError(f"{argument}: several values at once; a search fills holes, {{choice: [...]}}, instead")
+        overrides.append(override)
+    return overrides
+
+
+def split(overrides: Sequence[Override]) -> tuple[Edits, list[Override]]:
+    """The edits of documents, and what is Hydra's. Raises `InputError` for what is neither."""
+    search, training, architecture, rest = [], [], [], []
+    for override in overrides:
+        key = override.key_or_group
+        section, _, inside = key.partition(".")
+        if section == "search" and inside.split(".")[0] in SECTIONS:
+            search.append(_edit(override, inside))
+        elif section == "training":
+            training.append(_edit(override, key))
+        elif section == "architecture" and inside:
+            architecture.append(_edit(override, inside))
+        else:
+            _refuse_meddling(override)
+            rest.append(override)
+    return Edits(tuple(search), tuple(training), tuple(architecture)), rest
+
+
+def edited(document: Mapping[str, Any], edits: Sequence[Edit]) -> Any:
+    """A copy of the document with the edits made, one after the other."""
+    for edit in edits:
+        document = edit.apply(document)
+    return document
+
+
+def quoted(value: str) -> str:
+    """The text as the value of an override: in quotes unless it is plain.
+
+    >>> quoted("studies/a-1"), quoted("it's a study")
+    ('studies/a-1', "'it\\\\'s a study'")
+    """
+    if re.fullmatch(r"[A-Za-z0-9_./~-]+", value):
+        return value
+    return "'" + re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + (m[2] and "\\'"), value) + "'"
+
+
+def _edit(override: Override, path: str) -> Edit:
+    return Edit(path, None if override.is_delete() else _plain(override.value()), override.is_delete())
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case dict():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case list():
+            return [_plain(item) for item in value]
+        case bool() | int() | float() | None:
+            return value
+        case _:
+            return str(value)
+
+
+def _refuse_meddling(override: Override) -> None:
+    """Refuses what Hydra understands and this program has no use for, and would ignore or trip over."""
+    key, written = override.key_or_group, override.input_line
+    if override.package is not None:
+        raise InputError(f"{written}: a part lands where its group says; leave out @{override.package}")
+    if key.split(".")[0] == "hydra" and key != "hydra.searchpath":
+        raise InputError(f"{written}: nothing is run by Hydra here; of its own settings there is hydra.searchpath")
+    if override.is_delete() and "/" not in key:
+        raise InputError(f"{written}: only parts and values of documents can be removed; others can be null")
+    if key in GROUPS and not isinstance(override.value(), str):
+        raise InputError(f"{written}: {key} is chosen by its name, {key}=NAME, and changed by {key}.KEY=VALUE")

@@ -1,0 +1,43 @@
+"""Reads files of weights, without running anything that is in them."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nas.errors import InputError
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors in a safetensors file (`.safetensors`) or a file of `torch.save`, by name, on the CPU.
+
+    Raises:
+        InputError: no such file, or one that is not weights alone.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    content = _safetensors(path) if path.suffix == ".safetensors" else _torch(path)
+    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
+        content = content["state_dict"]  # a training's checkpoint
+    if not isinstance(content, dict) or not content or not all(isinstance(value, Tensor) for value in content.values()):
+        raise InputError(f"{path}: not a file of weights, which is a mapping of names to tensors")
+    return {str(name): value for name, value in content.items()}
+
+
+def _safetensors(path: Path) -> object:
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+    except ImportError:
+        raise InputError(f"{path}: needs the package safetensors: pip install 'inception-nas[weights]'") from None
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise InputError(f"{path}: not a safetensors file ({error})") from None
+
+
+def _torch(path: Path) -> object:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises almost anything, by what the bytes happen to look like
+        raise InputError(f"{path}: cannot be read as weights alone ({type(error).__name__})") from error

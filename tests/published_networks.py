@@ -1,0 +1,94 @@
+"""The networks that other libraries have too: ours and theirs, and what makes a comparison of the two sharp."""
+
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pytest
+import torch
+from torch import nn
+
+from nas.architecture import Architecture
+from nas.network import Network, build_network
+from nas.weights import load_weights
+
+
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A published network of ours, the library that has it, and the head it returns beside its logits in training."""
+
+    name: str
+    library: str
+    aux: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name}-{self.library}{'-aux' if self.aux else ''}"
+
+    def ours(self, size: int | tuple[int, int] | None = None) -> Network:
+        """On the meta device, where nothing is computed or stored."""
+        with torch.device("meta"):
+            return build_network(
+                Architecture.load(self.name), in_channels=3, classes=1000, input_size=size, aux=self.aux
+            )
+
+    def theirs(self) -> nn.Module:
+        """On the meta device too."""
+        with torch.device("meta"):
+            return self._theirs()
+
+    def _theirs(self) -> nn.Module:
+        reason = f"compares with {self.library}"
+        if self.library == "torchvision":
+            models = pytest.importorskip("torchvision.models", reason=reason)
+            options: dict[str, Any] = {"weights": None, "aux_logits": self.aux, "init_weights": False}
+            model: nn.Module = getattr(models, self.name.removesuffix("_bn"))(**options)
+            return model
+        timm = pytest.importorskip("timm", reason=reason)
+        model = timm.create_model(self.name, **({"aux_logits": True} if self.aux else {}))
+        return model
+
+
+PAIRS = [
+    Pair("googlenet_bn", "torchvision"),
+    Pair("inception_v3", "torchvision"),
+    Pair("inception_v3", "timm"),
+    Pair("inception_v4", "timm"),
+    Pair("inception_resnet_v2", "timm"),
+]
+PAIRS_WITH_AUX = [
+    Pair("googlenet_bn", "torchvision", aux=True),
+    Pair("inception_v3", "torchvision", aux=True),
+    Pair("inception_v3", "timm", aux=True),
+]
+
+
+def same_random_weights(pair: Pair, size: int | tuple[int, int] | None = None) -> tuple[Network, nn.Module]:
+    """Ours and theirs in float64, with every parameter and buffer random, batch statistics too, and without dropout.
+
+    Fresh statistics (0 and 1) and gains (1 and 0) would hide a wrong eps, order or gamma.
+    """
+    theirs = _without_dropout(pair.theirs().double().to_empty(device="cpu"))
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, tensor in theirs.state_dict().items():
+            if name.endswith("num_batches_tracked"):
+                tensor.random_(1, 1000, generator=generator)
+            elif name.endswith(("running_var", "bn.weight")):
+                tensor.uniform_(0.5, 1.5, generator=generator)
+            elif tensor.dim() == 1:
+                tensor.uniform_(-0.5, 0.5, generator=generator)
+            else:
+                bound = (6 / tensor[0].numel()) ** 0.5
+                tensor.uniform_(-bound, bound, generator=generator)
+    ours = _without_dropout(pair.ours(size).double().to_empty(device="cpu"))
+    load_weights(ours, theirs.state_dict())
+    return ours, theirs
+
+
+def _without_dropout(network: AnyModule) -> AnyModule:
+    for part in network.modules():
+        if isinstance(part, nn.Dropout):
+            part.p = 0.0
+    return network

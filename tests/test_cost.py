@@ -1,0 +1,83 @@
+"""What an architecture costs, by hand for small ones and as the published figures for large ones."""
+
+import pytest
+from built import assert_built_as_planned
+from documents import HEAD, build, conv, document, side_by_side
+
+from nas.architecture import Architecture
+from nas.cost import cost
+from nas.errors import InputError
+
+AUX = {"op": "aux", "chain": [{"op": "flatten"}, {"op": "linear", "width": "classes"}]}
+
+
+def test_a_convolution_and_a_linear_layer_cost_their_multiply_adds() -> None:
+    total = cost(build(conv(8, [3, 5], stride=2, bias=True), size=[8, 6]))
+    convolution, pool, linear = total.ops
+    assert convolution.parameters == 8 * 3 * 15 + 8 + 16
+    assert convolution.macs == 8 * 3 * 15 * 4 * 3
+    assert convolution.activations == 8 * 4 * 3
+    assert (pool.parameters, pool.macs, pool.activations) == (0, 0, 8)
+    assert (linear.parameters, linear.macs) == (8 * 5 + 5, 8 * 5)
+    assert total.parameters == convolution.parameters + linear.parameters
+    assert total.macs == convolution.macs + linear.macs
+    assert total.activations == 8 * 4 * 3 + 8 + 5
+
+
+@pytest.mark.parametrize(("norm", "extra"), [("none", 0), ("batch", 12), ({"scale": False}, 6)])
+def test_a_norm_costs_its_learned_numbers(norm: object, extra: int) -> None:
+    assert cost(build(conv(6, norm=norm))).ops[0].parameters == 6 * 3 * 9 + extra
+
+
+def test_groups_divide_the_weights() -> None:
+    depthwise = cost(build(conv(6, groups="in", norm="none"))).ops[0]
+    assert (depthwise.parameters, depthwise.macs) == (6 * 9, 6 * 9 * 64)
+
+
+def test_aux_heads_are_excluded() -> None:
+    assert cost(build(conv(4), AUX, conv(6))) == cost(build(conv(4), conv(6, name="conv_2")))
+
+
+def test_every_op_is_listed_once_under_its_path() -> None:
+    ops = cost(build(side_by_side(a=[conv(4)], b=[]), {"op": "residual", "body": [conv(7)], "projection": True})).ops
+    assert [(op.path, op.kind) for op in ops if op.macs] == [
+        ("branches.a.conv", "conv"),
+        ("residual.body.conv", "conv"),
+        ("residual.projection", "conv"),
+        ("linear", "linear"),
+    ]
+
+
+def test_cost_is_taken_at_another_input_and_number_of_classes() -> None:
+    architecture = build(conv(8, 3), size=8)
+    assert cost(architecture, (3, 8, 8), 5) == cost(architecture, [3, 8, 8]) == cost(architecture)
+    assert cost(architecture, (1, 16, 8), 7).macs == 8 * 9 * 128 + 8 * 7
+    assert cost(architecture, classes=7).parameters == cost(architecture).parameters + 2 * (8 + 1)
+
+
+def test_an_input_that_does_not_fit_is_refused() -> None:
+    architecture = build(conv(8, 5, padding="valid"), size=8)
+    with pytest.raises(InputError, match="conv: a kernel of 5×5 does not fit the grid of 4×4"):
+        cost(architecture, (3, 4, 4))
+    with pytest.raises(InputError, match="conv: conv needs a map"):
+        cost(architecture, (3,))
+
+
+def test_an_aux_head_that_does_not_fit_does_not_matter() -> None:
+    head = {"op": "aux", "chain": [conv(2, 5, padding="valid"), *AUX["chain"]]}
+    architecture = build(conv(4), head, size=8)
+    assert cost(architecture, (3, 4, 4)).parameters == cost(architecture).parameters
+
+
+def test_inception_v3_costs_what_the_reference_says_and_is_built_as_planned() -> None:
+    architecture = Architecture.load("inception_v3")
+    total = cost(architecture)
+    assert (total.parameters, total.macs) == (23_834_568, 5_713_216_096)
+    assert_built_as_planned(architecture)
+    assert_built_as_planned(architecture, aux=True)
+
+
+def test_the_cost_of_a_large_network_takes_no_torch_and_little_time() -> None:
+    deep = {"op": "cell", "cell": "a", "depth": 5_000}
+    cells = {"a": [side_by_side(a=[conv(2, 1)], b=[conv(1, 3)])]}
+    assert len(cost(Architecture.from_document(document(deep, *HEAD, cells=cells))).ops) == 10_002

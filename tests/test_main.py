@@ -1,0 +1,94 @@
+"""The commands of `python -m nas`."""
+
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from nas.__main__ import VERBS, main
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What a refused command says, in one line on stderr."""
+    assert main(arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    (line,) = said.err.splitlines()
+    assert line.startswith("error: ")
+    return line
+
+
+def test_draw_writes_a_picture_named_after_the_network(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["draw", "inception_v3"]) == 0
+    assert capsys.readouterr().out == "inception_v3.svg\n"
+    assert ElementTree.parse(folder / "inception_v3.svg").getroot().get("role") == "img"
+
+
+def test_draw_writes_one_cell_where_it_is_told(folder: Path) -> None:
+    assert main(["draw", "inception_v3", "--cell", "stage_b.1", "--out", "b.svg"]) == 0
+    assert main(["draw", "inception_v3", "--cell", "stage_b.1"]) == 0
+    assert "stage_b.1" in (folder / "b.svg").read_text(encoding="utf-8")
+    assert sorted(path.name for path in folder.iterdir()) == ["b.svg", "inception_v3_stage_b.1.svg"]
+
+
+def test_describe_prints_the_table_at_a_size_and_number_of_classes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["describe", "bn_inception", "--size", "64", "--classes", "10"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("input 3×64×64\n")
+    assert "linear 10 " in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["draw", "inception_v33"], "no published network 'inception_v33'; did you mean 'inception_v3'"),
+        (["describe", "missing.yaml"], "no file 'missing.yaml'"),
+        (["draw", "inception_v3", "--cell", "z"], "no cell or op 'z'"),
+        (["draw", "inception_v3", "--out", "x.jpg"], "a picture is .svg or .png; got 'x.jpg'"),
+        (["draw", "inception_v3", "--out", "no/such/x.svg"], "cannot write 'no/such/x.svg': No such file or directory"),
+        (["describe", "inception_v3", "--size", "0"], "--size: expected at least 1; got 0"),
+        (["describe", "inception_v3", "--size", "16"], "does not fit the grid"),
+        (["describe", "inception_v3", "--variant", "no such"], "variant"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_refused_input_is_one_line_and_writes_nothing(
+    arguments: list[str], expected: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert expected in refusal(capsys, *arguments)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_document_that_is_none_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "broken.yaml").write_text("architecture: {network: [", encoding="utf-8")
+    assert "broken.yaml" in refusal(capsys, "describe", "broken.yaml")
+
+
+@pytest.mark.parametrize("verb", ["draw", "describe"])
+def test_pictures_and_tables_import_no_torch(verb: str, folder: Path) -> None:
+    code = (
+        f"import sys; from nas.__main__ import main; main([{verb!r}, 'googlenet']); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=folder)
+
+
+def test_output_that_nobody_reads_to_its_end_is_no_error() -> None:
+    command = f"{sys.executable} -m nas describe inception_resnet_v2 | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("input 3×299×299\n", "")
+
+
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for verb in ([], *([name] for name in VERBS)):
+        with pytest.raises(SystemExit) as stopped:
+            main([*verb, "--help"])
+        assert stopped.value.code == 0
+        assert "usage: python -m nas" in capsys.readouterr().out
