@@ -21,8 +21,8 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from nas.errors import InputError, unknown
 from nas.overrides import GROUPS, SECTIONS, Edit, edited, parsed, split
+from nas.space.conditions import is_open
 from nas.space.groups import SpaceFile, space_files, space_names
-from nas.space.holes import is_hole
 
 KEYS = (*GROUPS, "architecture", "search", "study", "test", "tracking", "training")
 """What a configuration holds."""
@@ -92,8 +92,8 @@ def configuration(arguments: Sequence[str]) -> Configuration:
         space=space,
         architecture_edits=edits.architecture,
         training=_mapping(training, "training"),
-        data=_constructed(options["data"], "data"),
-        sampler=_constructed(options["sampler"], "sampler"),
+        data=_deferred(options["data"], "data"),
+        sampler=_deferred(options["sampler"], "sampler"),
         pruner=_constructed(options["pruner"], "pruner"),
     )
 
@@ -154,7 +154,7 @@ def _explained(error: Exception) -> InputError:
             parent, _, last = key[1].rpartition(".")
             with initialize_config_module("conf", version_base="1.3"):
                 there = OmegaConf.select(compose("config"), parent) if parent else compose("config")
-            return unknown(parent or "configuration", "key", last, there or [])
+            return unknown(parent or "configuration", "key", last, [k for k in map(str, there or []) if k[0] != "_"])
         case _:
             return InputError(_line(error))
 
@@ -172,7 +172,7 @@ def _holes_whole(space: dict[str, Any], main: SpaceFile) -> dict[str, Any]:
 
 
 def _over(composed: Any, own: Any) -> Any:
-    if isinstance(own, Mapping) and (is_hole(own) or is_hole(composed)):
+    if isinstance(own, Mapping) and (is_open(own) or is_open(composed)):
         return own
     if isinstance(own, Mapping) and isinstance(composed, Mapping):
         return {key: _over(value, own.get(key)) for key, value in composed.items()}
@@ -182,7 +182,7 @@ def _over(composed: Any, own: Any) -> Any:
 def _holes(node: Any) -> Iterator[Any]:
     match node:
         case dict():
-            if is_hole(node):
+            if is_open(node):
                 yield node
             for value in node.values():
                 yield from _holes(value)
@@ -195,7 +195,7 @@ def _refuse_merged(node: Any, place: str, written: Sequence[Any]) -> None:
     """Refuses a hole that no file holds: OmegaConf made it of two."""
     match node:
         case dict():
-            if is_hole(node) and node not in written:
+            if is_open(node) and node not in written:
                 raise InputError(f"{place}: two files of the space fill it, one of them with a hole; put _self_ last")
             for key, value in node.items():
                 _refuse_merged(value, f"{place}.{key}", written)
@@ -217,12 +217,17 @@ def _mapping(value: Any, place: str) -> Any:
 
 
 def _constructed(config: Any, place: str) -> Any:
-    """What a `_target_` of `conf` stands for. Raises `InputError` for keys that it does not take."""
+    """What a `_target_` of `conf` stands for."""
     try:
-        made = instantiate(config)
+        return instantiate(config)
     except HydraException as error:
         raise InputError(f"{place}: {_line(error)}") from None
-    if isinstance(made, partial):
-        known = list(signature(made.func).parameters)
-        _refuse_unknown(place, made.keywords, known)
+
+
+def _deferred(config: Any, place: str) -> Callable[..., Any]:
+    """A function that is called later, with keys that it is known to take."""
+    made = _constructed(config, place)
+    if not isinstance(made, partial):
+        raise InputError(f"{place}: needs a _target_ and _partial_: true; got {config!r:.80}")
+    _refuse_unknown(place, made.keywords, list(signature(made.func).parameters))
     return made

@@ -68,7 +68,7 @@ def split(overrides: Sequence[Override]) -> tuple[Edits, list[Override]]:
         section, _, inside = key.partition(".")
         if section == "search" and inside.split(".")[0] in SECTIONS:
             search.append(_edit(override, inside))
-        elif section == "training":
+        elif section == "training" and (inside or not override.is_delete()):
             training.append(_edit(override, key))
         elif section == "architecture" and inside:
             architecture.append(_edit(override, inside))

@@ -17,7 +17,7 @@ Order = list[int]
 """For each channel of the second network, the channel of the first that it stands for."""
 
 
-class CannotBeTheSame(Exception):  # noqa: N818 - an answer, not an error
+class CannotBeTheSame(Exception):
     """Some op would need its channels in an order that they do not have."""
 
 
@@ -90,7 +90,8 @@ class _Carrying:
     def branches(self, a: Node, b: Node, order: Order, want: Order | None) -> Order:
         if len(a.children) == 1:
             return self.chain(a.children[0].children, b.children[0].children, order, want)
-        starts = dict(zip((x.name for x in a.children), accumulate((x.output[0] for x in a.children), initial=0)))
+        ends = accumulate(x.output[0] for x in a.children)
+        starts = {x.name: end - x.output[0] for x, end in zip(a.children, ends, strict=True)}
         left: Order = []
         for y in b.children:
             x = next(x for x in a.children if x.name == y.name)

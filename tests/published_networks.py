@@ -1,6 +1,8 @@
 """The networks that other libraries have too: ours and theirs, and what makes a comparison of the two sharp."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
@@ -10,7 +12,6 @@ from torch import nn
 from nas.architecture import Architecture
 from nas.network import Network, build_network
 from nas.weights import load_weights
-
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
@@ -34,20 +35,19 @@ class Pair:
             )
 
     def theirs(self) -> nn.Module:
-        """On the meta device too."""
-        with torch.device("meta"):
-            return self._theirs()
-
-    def _theirs(self) -> nn.Module:
+        """On the meta device too; the library itself is imported before."""
         reason = f"compares with {self.library}"
+        options: dict[str, Any] = {}
         if self.library == "torchvision":
             models = pytest.importorskip("torchvision.models", reason=reason)
-            options: dict[str, Any] = {"weights": None, "aux_logits": self.aux, "init_weights": False}
-            model: nn.Module = getattr(models, self.name.removesuffix("_bn"))(**options)
-            return model
-        timm = pytest.importorskip("timm", reason=reason)
-        model = timm.create_model(self.name, **({"aux_logits": True} if self.aux else {}))
-        return model
+            make: Callable[..., nn.Module] = getattr(models, self.name.removesuffix("_bn"))
+            options = {"weights": None, "aux_logits": self.aux, "init_weights": False}
+        else:
+            make = partial(pytest.importorskip("timm", reason=reason).create_model, self.name)
+            if self.aux:
+                options = {"aux_logits": True}
+        with torch.device("meta"):
+            return make(**options)
 
 
 PAIRS = [

@@ -102,7 +102,9 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "padding": pairs | st.lists(numbers, min_size=4, max_size=4) | st.sampled_from(["same", "valid", "tf_same"]),
     "width": numbers
     | st.sampled_from(["in", "classes"])
-    | st.fixed_dictionaries({"of": st.just("in") | numbers}, optional={"times": st.floats(0.1, 4), "multiple_of": numbers}),
+    | st.fixed_dictionaries(
+        {"of": st.just("in") | numbers}, optional={"times": st.floats(0.1, 4), "multiple_of": numbers}
+    ),
     "groups": numbers | st.just("in"),
     "norm": st.sampled_from(["none", "batch"])
     | st.fixed_dictionaries({}, optional={"eps": st.floats(0, 1), "momentum": st.floats(0, 1), "scale": st.booleans()}),

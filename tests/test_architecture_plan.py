@@ -25,11 +25,20 @@ REDUCE = {"op": "pool", "kind": "max", "stride": 2}
             {"op": "residual", "body": [conv(4)]},
             "x: a residual whose body gives 4×8×8 and whose shortcut gives 6×8×8: they disagree in width",
         ),
-        ({"op": "residual", "body": [conv(6, stride=2)]}, "body gives 6×4×4 and whose shortcut gives 6×8×8: they disagree"),
+        (
+            {"op": "residual", "body": [conv(6, stride=2)]},
+            "body gives 6×4×4 and whose shortcut gives 6×8×8: they disagree",
+        ),
         ({"op": "residual", "body": [conv(4, stride=2)], "projection": True}, "they disagree in grid"),
         ({"op": "residual", "body": [conv(6)], "shortcut": [conv(5)]}, "shortcut gives 5×8×8: they disagree in width"),
-        ({"op": "residual", "body": [{"op": "flatten"}], "projection": True}, "x: the projection of a residual needs a"),
-        ({"op": "chain", "chain": [REDUCE, conv(4, 9, padding="valid")]}, "x.conv: a kernel of 9×9 does not fit the grid"),
+        (
+            {"op": "residual", "body": [{"op": "flatten"}], "projection": True},
+            "x: the projection of a residual needs a",
+        ),
+        (
+            {"op": "chain", "chain": [REDUCE, conv(4, 9, padding="valid")]},
+            "x.conv: a kernel of 9×9 does not fit the grid",
+        ),
         (side_by_side(a=[conv(4), conv(4, 3, groups=3)]), "x.a.conv_2: 3 groups do not divide"),
         ({"op": "residual", "body": [conv(6), {"op": "linear", "width": 6}]}, "x.body.linear: linear needs a vector"),
     ],
@@ -42,7 +51,9 @@ def test_parts_that_do_not_fit_are_refused_with_the_path_and_both_shapes(op: Any
 
 def test_a_kernel_larger_than_the_grid_is_refused_where_it_stands_in_a_cell() -> None:
     cell = side_by_side(wide=[conv(4, name="spatial", kernel=7, padding="valid")])
-    with pytest.raises(InputError, match=r"stage\.1\.branches\.wide\.spatial: a kernel of 7×7 does not fit the grid of 2×2"):
+    with pytest.raises(
+        InputError, match=r"stage\.1\.branches\.wide\.spatial: a kernel of 7×7 does not fit the grid of 2×2"
+    ):
         build({"op": "cell", "name": "stage", "cell": "a", "depth": 2}, cells={"a": cell})
 
 
@@ -53,7 +64,10 @@ def test_a_kernel_larger_than_the_grid_is_refused_where_it_stands_in_a_cell() ->
         ([{"op": "flatten"}, {"op": "linear", "width": 4}], "network: ends in 4 instead of one number for each of 5"),
         ([], "network: ends in 3×8×8"),
         ([conv("classes")], "network: ends in 5×8×8"),
-        ([conv(), {"op": "aux", "name": "side", "chain": [conv()]}, *HEAD], "side: ends in 8×8×8 instead of one number"),
+        (
+            [conv(), {"op": "aux", "name": "side", "chain": [conv()]}, *HEAD],
+            "side: ends in 8×8×8 instead of one number",
+        ),
         ([conv(), {"op": "aux", "chain": []}, *HEAD], "aux: ends in 8×8×8 instead of one number"),
     ],
 )
@@ -64,9 +78,14 @@ def test_a_network_and_its_aux_heads_end_in_one_number_per_class(ops: list[Any],
 
 
 def test_paths_follow_the_document_and_nameless_ops_are_numbered() -> None:
-    cell = [side_by_side(a=[conv(), conv(name="last")], b=None, c=[]), {"op": "residual", "body": conv("in"), "name": "r"}]
+    cell = [
+        side_by_side(a=[conv(), conv(name="last")], b=None, c=[]),
+        {"op": "residual", "body": conv("in"), "name": "r"},
+    ]
     stage = {"op": "cell", "name": "stage", "cell": "cell", "depth": 2}
-    architecture = build(conv(), conv(name="conv_2"), conv(), stage, {"op": "chain", "chain": [conv()]}, cells={"cell": cell})
+    architecture = build(
+        conv(), conv(name="conv_2"), conv(), stage, {"op": "chain", "chain": [conv()]}, cells={"cell": cell}
+    )
     assert [node.path for node in architecture.plan.walk()] == [
         "",
         "conv",

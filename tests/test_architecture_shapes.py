@@ -75,7 +75,15 @@ def test_same_with_an_odd_kernel_gives_the_grid_of_tf_same(n: int, half: int, st
 
 def test_the_published_grids_of_three_by_three_pools_with_stride_two() -> None:
     """Ceil and floor, from the reference on rounding."""
-    for n, ceil, floor in [(112, 56, 55), (56, 28, 27), (28, 14, 13), (14, 7, 6), (54, 27, 26), (32, 16, 15), (16, 8, 7)]:
+    for n, ceil, floor in [
+        (112, 56, 55),
+        (56, 28, 27),
+        (28, 14, 13),
+        (14, 7, 6),
+        (54, 27, 26),
+        (32, 16, 15),
+        (16, 8, 7),
+    ]:
         assert windows((n, n), (3, 3), (2, 2), (0, 0, 0, 0), True) == (ceil, ceil)
         assert windows((n, n), (3, 3), (2, 2), (0, 0, 0, 0)) == (floor, floor)
 

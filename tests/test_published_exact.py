@@ -54,8 +54,7 @@ def test_googlenet_aux_logits_are_identical_in_training_and_absent_in_eval() -> 
         assert_identical(ours.eval()(images(64)), theirs.eval()(images(64)))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("pair", PAIRS_WITH_AUX[1:], ids=str)
+@pytest.mark.parametrize("pair", [PAIRS_WITH_AUX[1], pytest.param(PAIRS_WITH_AUX[2], marks=pytest.mark.slow)], ids=str)
 def test_inception_v3_aux_logits_are_identical_at_native_size(pair: Pair) -> None:
     ours, theirs = same_random_weights(pair)
     with torch.no_grad():

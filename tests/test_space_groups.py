@@ -56,9 +56,9 @@ def test_the_first_root_that_has_a_file_wins(root: Path, tmp_path: Path) -> None
 
 def test_an_unknown_space_or_part_is_refused_with_those_there_are(root: Path) -> None:
     write(root, "mine.yaml", MAIN.format(entry="architecture/cells/stem: plian"))
-    with pytest.raises(InputError, match="no search space 'mien'; did you mean 'mine'. There are: mine"):
+    with pytest.raises(InputError, match=r"no search space 'mien'; did you mean 'mine'\? There are: mine"):
         space_files("mien", [root], {})
-    with pytest.raises(InputError, match="no part 'plian'; did you mean 'plain'. There are: plain"):
+    with pytest.raises(InputError, match=r"no part 'plian'; did you mean 'plain'\? There are: plain"):
         space_files("mine", [root], {})
     with pytest.raises(InputError, match="There are: none"):
         space_files("mine", [root], {"architecture/cells/head": "plain"})

@@ -85,14 +85,14 @@ def test_an_op_gets_a_new_key_but_a_hole_gets_none() -> None:
     changed = replaced(DOCUMENT, "network.stage.values", {"width": 8})
     assert find(changed, "network.stage") == {**DOCUMENT["network"][1], "values": {"width": 8}}
     assert find(replaced(DOCUMENT, "network.0.stride", 2), "network.0.stride") == 2
-    with pytest.raises(InputError, match="no part of network.stage.depth called 'step'"):
+    with pytest.raises(InputError, match=r"no part of network\.stage\.depth called 'step'"):
         replaced(DOCUMENT, "network.stage.depth.step", 2)
     with pytest.raises(InputError, match="called 'max'; There are: absent, average"):
         replaced(DOCUMENT, "cells.normal.branches.pool.max", [])
 
 
 def test_a_new_key_does_not_make_its_parents() -> None:
-    with pytest.raises(InputError, match="no part of network.stage called 'values'"):
+    with pytest.raises(InputError, match=r"no part of network\.stage called 'values'"):
         replaced(DOCUMENT, "network.stage.values.width", 8)
 
 

@@ -7,11 +7,12 @@ from random import Random
 from typing import Any
 
 import pytest
-import search_spaces
 import yaml
 from built import assert_built_as_planned
 
+import search_spaces
 from nas.architecture import Architecture
+from nas.architecture.context import context
 from nas.compose import configuration
 from nas.space.reading import parse_document
 from nas.space.space import Space
@@ -53,7 +54,7 @@ def test_no_golden_file_is_left_of_a_space_that_is_gone() -> None:
 
 def test_every_sampled_candidate_builds_and_forwards_as_planned(space: Space) -> None:
     for seed in SEEDS:
-        document = space.sample(RandomSuggest(Random(seed)))
+        document = space.sample(RandomSuggest(Random(seed)), context)
         assert_built_as_planned(Architecture.from_document(document))
 
 
@@ -61,27 +62,27 @@ def test_every_sampled_candidate_builds_and_forwards_as_planned(space: Space) ->
 def test_candidates_build_for_small_and_oblong_images_too(space: Space, size: Any) -> None:
     data = {"channels": 1, "size": size}
     for seed in range(3):
-        document = space.sample(RandomSuggest(Random(seed)))
+        document = space.sample(RandomSuggest(Random(seed)), context)
         assert_built_as_planned(Architecture.from_document({**document["architecture"], "input": data}))
 
 
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("name", SPACES)
 def test_every_shipped_part_has_its_place(name: str, part: str) -> None:
-    assert_built_as_planned(Architecture.from_document(load(name, part).sample(RandomSuggest(Random(0)))))
+    assert_built_as_planned(Architecture.from_document(load(name, part).sample(RandomSuggest(Random(0)), context)))
 
 
 def test_replaying_a_candidates_parameters_repeats_its_document(space: Space) -> None:
     for seed in SEEDS:
         suggest = RandomSuggest(Random(seed))
-        document = space.sample(suggest)
-        assert space.sample(Recorded(suggest.parameters)) == document
+        document = space.sample(suggest, context)
+        assert space.sample(Recorded(suggest.parameters), context) == document
         assert set(suggest.parameters) <= set(space.holes)
 
 
 def test_a_candidate_is_its_own_sample(space: Space) -> None:
     for seed in SEEDS:
-        document = space.sample(RandomSuggest(Random(seed)))
+        document = space.sample(RandomSuggest(Random(seed)), context)
         closed = Space.from_document(document)
         assert closed.holes == {}
         assert closed.sample(Recorded({})) == document
@@ -89,7 +90,7 @@ def test_a_candidate_is_its_own_sample(space: Space) -> None:
 
 def test_a_candidate_survives_yaml_and_its_architecture_survives_its_document(space: Space) -> None:
     for seed in SEEDS:
-        document = space.sample(RandomSuggest(Random(seed)))
+        document = space.sample(RandomSuggest(Random(seed)), context)
         assert parse_document(yaml.safe_dump(document, sort_keys=False), "written") == document
         architecture = Architecture.from_document(document)
         written = architecture.to_document()
@@ -101,7 +102,7 @@ def test_a_candidate_survives_yaml_and_its_architecture_survives_its_document(sp
 
 def test_nothing_changes_what_it_is_given(space: Space) -> None:
     before = deepcopy(space.document)
-    document = space.sample(RandomSuggest(Random(0)))
+    document = space.sample(RandomSuggest(Random(0)), context)
     assert space.document == before
     given = deepcopy(document)
     architecture = Architecture.from_document(document)
@@ -114,13 +115,13 @@ def test_nothing_changes_what_it_is_given(space: Space) -> None:
 def test_only_the_holes_of_cells_in_use_are_asked_for(space: Space) -> None:
     for seed in SEEDS:
         suggest = RandomSuggest(Random(seed))
-        cells = set(space.sample(suggest)["architecture"]["cells"])
+        cells = set(space.sample(suggest, context)["architecture"]["cells"])
         asked = {name.split(".")[1] for name in suggest.parameters if name.startswith("cells.")}
         assert asked <= cells
 
 
 def test_most_parameters_make_a_difference(space: Space) -> None:
     """A space whose candidates are mostly the same network would waste its search."""
-    samples = (space.sample(RandomSuggest(Random(seed))) for seed in range(30))
+    samples = (space.sample(RandomSuggest(Random(seed)), context) for seed in range(30))
     digests = {Architecture.from_document(sample).digest for sample in samples}
     assert len(digests) >= 27

@@ -8,7 +8,7 @@ from nas.architecture import fields as f
 from nas.architecture.fields import readers
 from nas.architecture.ops import OPS, Aux, Branches, Cell, Chain, Op, Residual, Steps
 from nas.errors import InputError, unknown
-from nas.space.holes import is_hole
+from nas.space.conditions import is_open
 from nas.space.references import scaled
 
 MAX_OPS = 20_000
@@ -50,7 +50,7 @@ class Scope:
 def read_chain(document: Any, place: str, scope: Scope) -> Steps:
     """The ops of a chain: a list of ops, or one op."""
     match document:
-        case dict() if is_hole(document):
+        case dict() if is_open(document):
             raise InputError(f"{place}: still has a hole ({document!r:.60}); sample the space first")
         case dict():
             return (read_op(document, place, scope),)
@@ -126,7 +126,7 @@ def _read_option(
     if key not in given:
         return read[key](scope.defaults[kind][key], f"defaults.{kind}.{key}")
     value = given[key]
-    if is_hole(value):
+    if is_open(value):
         raise InputError(f"{place}.{key}: still has a hole ({value!r:.60}); sample the space first")
     return read[key](value, f"{place}.{key}")
 
@@ -158,7 +158,7 @@ def _with_values(node: Any, place: str, scope: Scope) -> Any:
 def _read_branches(document: Any, place: str, scope: Scope) -> tuple[tuple[str, Steps], ...]:
     if not isinstance(document, dict):
         raise InputError(f"{place}: branches are a mapping of names to chains; got {document!r:.60}")
-    if is_hole(document):
+    if is_open(document):
         raise InputError(f"{place}: still has a hole; sample the space first")
     branches = tuple(
         (f.name(name, f"{place}.{name}"), read_chain(chain, f"{place}.{name}", scope))

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from nas.search.progress import Ended, Progress
 from nas.search.states import COMPLETE, STATES
+from nas.training.recipe import METRIC
 
 _STYLES = {"complete": "green", "pruned": "yellow", "failed": "red", "infeasible": "magenta", "twin": "cyan"}
 
@@ -90,18 +91,21 @@ def duration(seconds: float) -> str:
     whole = round(seconds)
     if whole >= 3600:
         return f"{whole // 3600} h {whole % 3600 // 60} min"
-    return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{seconds:.1f} s"
+    if whole >= 60:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole} s" if whole >= 10 else f"{seconds:.1f} s"
 
 
 def _table(progress: Progress, now: float) -> RenderableType:
     left = progress.seconds_left(now)
     head = Table.grid(padding=(0, 2))
+    for _ in range(4):  # nothing wraps: a table whose height changes would jump
+        head.add_column(no_wrap=True)
     head.add_row(
         Text(progress.study, style="bold"),
-        ProgressBar(total=progress.trials, completed=progress.counted, width=30),
+        ProgressBar(total=progress.trials, completed=progress.counted, width=20),
         f"{progress.counted}/{progress.trials}",
-        f"{duration(now - progress.started)} so far",
-        "" if left is None else f"about {duration(left)} left",
+        duration(now - progress.started) + ("" if left is None else f", about {duration(left)} left"),
     )
     counts = Text.assemble(
         *_joined((f"{progress.counts[state]} {state}", _STYLES[state]) for state in STATES if progress.counts[state])
@@ -110,9 +114,10 @@ def _table(progress: Progress, now: float) -> RenderableType:
     if best is not None and best.value is not None:
         counts.append(f"   best {best.value:.4f}", style="bold green")
         counts.append(f" (trial {best.number}, {count(best.parameters)} parameters, {count(best.macs)} MACs)")
+    counts.no_wrap = True
     running = Table(box=None, padding=(0, 2), header_style="dim")
-    for column in ("trial", "epoch", "val/accuracy", "parameters", "MACs", "time"):
-        running.add_column(column, justify="right")
+    for column in ("trial", "epoch", METRIC, "parameters", "MACs", "time"):
+        running.add_column(column, justify="right", no_wrap=True)
     for job in progress.running.values():
         running.add_row(
             str(job.number),
@@ -137,7 +142,7 @@ def _joined(parts: Iterable[tuple[str, str]]) -> list[str | tuple[str, str]]:
 def best_table(ended: Iterable[Ended], digests: dict[int, str], most: int = 5) -> Table:
     """The best complete trials."""
     table = Table(title="best candidates", title_justify="left", box=None, padding=(0, 2))
-    for column in ("trial", "val/accuracy", "parameters", "MACs", "seconds", "digest"):
+    for column in ("trial", METRIC, "parameters", "MACs", "seconds", "digest"):
         table.add_column(column, justify="left" if column == "digest" else "right")
     complete = [trial for trial in ended if trial.state == COMPLETE and trial.value is not None]
     for trial in sorted(complete, key=lambda t: (-(t.value or 0), t.number))[:most]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import optuna
 from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from nas.errors import InputError
 from nas.pool import Died, Done, Event, Failed, Pool, Report
 from nas.search import states
 from nas.search.options import Budget
@@ -26,14 +28,16 @@ from nas.training.result import Result
 RANDOM_AFTER = 20  # twins and misfits in a row after which proposals are drawn at random
 GIVE_UP_AFTER = 300  # ... and after which the space counts as exhausted
 
+CHECKPOINTS = "checkpoints"
 INTERRUPTED = "interrupted before its parameters were complete"
 
 
 @dataclass
 class Driver:
-    """One search over one study. `job` makes a document, and the path of its checkpoint, a pool's job; `stopping` says whether to end now.
+    """One search over one study.
 
-    What a driver knows of the past it reads from the study, so that a new one goes on where another was killed.
+    `job` makes a pool's job of a document and the path of its checkpoint; `stopping` says whether to end now. What a
+    driver knows of the past it reads from the study, so that a new one goes on where another was killed.
     """
 
     study: optuna.Study
@@ -66,6 +70,26 @@ class Driver:
                 break
             for event in self.pool.wait(0.25):
                 self._handle(event)
+        with suppress(OSError):  # not empty: those of interrupted candidates are continued from
+            (self.folder / CHECKPOINTS).rmdir()
+        if self.exhausted:
+            self.display.say(
+                f"no new candidate in {GIVE_UP_AFTER} proposals ({self.progress.counts[states.TWIN]} twins, "
+                f"{self.progress.counts[states.INFEASIBLE]} infeasible in all): the space is exhausted, or nothing "
+                "else fits"
+            )
+        if self.has_failed:
+            self.display.say(f"{self._failed} candidates have failed, more than study.failures={self.failures}")
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the space seems to hold nothing more to train."""
+        return self._useless >= GIVE_UP_AFTER
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether more candidates have failed than may."""
+        return self._failed > self.failures
 
     def _remember(self) -> list[FrozenTrial]:
         """Takes in what the study holds; gives back the trials that were running when another driver ended."""
@@ -96,8 +120,8 @@ class Driver:
                 self._start(*started)
 
     def _wants_more(self) -> bool:
-        within = self._failed <= self.failures and self._useless < GIVE_UP_AFTER
-        return within and self.progress.counted + len(self._live) < self.trials
+        given_up = self.exhausted or self.has_failed
+        return not given_up and self.progress.counted + len(self._live) < self.trials
 
     def _readopted(self, frozen: FrozenTrial) -> tuple[Trial, Candidate] | None:
         """An interrupted trial, opened again under its own number."""
@@ -113,27 +137,29 @@ class Driver:
         """A new trial worth training; None if there is none to be found."""
         own = self.study.sampler
         try:
-            while self._useless < GIVE_UP_AFTER and not self.stopping():
+            while not (self.exhausted or self.has_failed or self.stopping()):
                 if self._useless == RANDOM_AFTER:
                     self.study.sampler = SeededSampler(RandomSampler, self.seed)
                 trial = self.study.ask()
-                proposal = propose(self.space, TrialSuggest(trial))
-                if isinstance(proposal, Candidate) and self._worth_training(trial, proposal):
-                    self._useless = 0
-                    return trial, proposal
-                if isinstance(proposal, Misfit):
-                    trial.set_constraint("fits", 1.0)
-                    self._end(trial, states.INFEASIBLE, reason=proposal.reason)
+                match self._proposal(trial):
+                    case Candidate() as candidate if self._worth_training(trial, candidate):
+                        self._useless = 0
+                        return trial, candidate
+                    case Misfit(reason):
+                        trial.set_constraint("fits", 1.0)
+                        self._end(trial, states.INFEASIBLE, reason=reason)
                 self._useless += 1
         finally:
             self.study.sampler = own
-        if self._useless >= GIVE_UP_AFTER:
-            counts = self.progress.counts
-            self.display.say(
-                f"no new candidate in the last {GIVE_UP_AFTER} proposals ({counts[states.TWIN]} twins, "
-                f"{counts[states.INFEASIBLE]} infeasible in all): the space is exhausted, or nothing else fits"
-            )
         return None
+
+    def _proposal(self, trial: Trial) -> Candidate | Misfit | None:
+        """What the trial proposes; None if it is a document that is wrong in itself, which ends the trial."""
+        try:
+            return propose(self.space, TrialSuggest(trial))
+        except InputError as error:  # rare: documents with each option have been looked at before the search
+            self._fail(trial, str(error), 0.0)
+            return None
 
     def _worth_training(self, trial: Trial, candidate: Candidate) -> bool:
         """Records the candidate; ends its trial at once if it is over budget or another's twin."""
@@ -156,8 +182,9 @@ class Driver:
         """Ends a trial with what is known of the one it equals, which the sampler learns from too."""
         other = trials(self.study)[number]
         trial.set_user_attr("twin_of", number)
-        for epoch, value in other.intermediate_values.items():
-            trial.report(value, epoch)
+        reported = trials(self.study)[trial.number].intermediate_values  # before an interruption
+        for epoch in other.intermediate_values.keys() - reported.keys():
+            trial.report(other.intermediate_values[epoch], epoch)
         state = TrialState.FAIL if not other.state.is_finished() else other.state
         self._end(trial, states.TWIN, value=other.value, told=state, reason=f"trains like trial {number}")
 
@@ -189,9 +216,9 @@ class Driver:
             case Done(result=result):
                 self._finish(trial, result)
             case Failed(reason=reason):
-                self._fail(trial, reason)
+                self._fail(trial, reason, time.monotonic() - self.progress.running[number].started)
             case Died(how=how):
-                self._fail(trial, f"its process died: {how}")
+                self._fail(trial, f"its process died: {how}", time.monotonic() - self.progress.running[number].started)
 
     def _finish(self, trial: Trial, result: Result) -> None:
         for key, value in (
@@ -205,13 +232,10 @@ class Driver:
         else:
             self._end(trial, states.COMPLETE, value=result.value, told=TrialState.COMPLETE)
 
-    def _fail(self, trial: Trial, reason: str) -> None:
-        running = self.progress.running[trial.number]
-        trial.set_user_attr("seconds", round(time.monotonic() - running.started, 3))
+    def _fail(self, trial: Trial, reason: str, seconds: float) -> None:
+        trial.set_user_attr("seconds", round(seconds, 3))
         self._failed += 1
         self._end(trial, states.FAILED, reason=reason)
-        if self._failed == self.failures + 1:
-            self.display.say(f"{self._failed} candidates have failed (study.failures={self.failures}): the search ends")
 
     def _end(
         self, trial: Trial, state: str, *, value: float | None = None, told: TrialState | None = None, reason: str = ""
@@ -219,7 +243,7 @@ class Driver:
         if told is None:  # samplers learn from pruned trials with a broken constraint, and never look at failed ones
             told = TrialState.PRUNED if state == states.INFEASIBLE else TrialState.FAIL
         trial.set_user_attr(states.STATE, state)
-        if reason:
+        if reason or "reason" in trial.user_attrs:  # an interruption may have left one
             trial.set_user_attr("reason", reason)
         self.study.tell(trial, value if told == TrialState.COMPLETE else None, state=told)
         self.progress.counts[state] += 1
@@ -239,7 +263,7 @@ class Driver:
 
     def _checkpoint(self, number: int) -> Path:
         """Of a candidate in training; it is gone when the trial has ended."""
-        return self.folder / "checkpoints" / f"{number:04d}.pt"
+        return self.folder / CHECKPOINTS / f"{number:04d}.pt"
 
     def _compare(self, ended: Ended) -> bool:
         """Whether this is the best so far; the first of equals stays."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from nas.architecture import Architecture
+from nas.architecture.context import context
 from nas.architecture.plan import ShapeError
 from nas.cost import Cost, cost
 from nas.search.options import Budget
@@ -80,8 +81,8 @@ def propose(space: Space, suggest: Suggest) -> Candidate | Misfit:
     Raises:
         InputError: the document is wrong in itself (an unknown op or field), which no other choice would mend.
     """
-    document = space.sample(suggest)
     try:
+        document = space.sample(suggest, context)
         architecture = Architecture.from_document(document["architecture"])
     except ShapeError as error:
         return Misfit(str(error))

@@ -135,7 +135,8 @@ def search(
                 tracker.close()
                 _write_end(folder, study, candidates, data, name)
         _summary(console, driver, folder, tracker.where(), command)
-    return 130 if stopping() else 0 if driver.progress.best and driver.finished else 1
+    done = driver.exhausted or driver.progress.counted >= driver.trials
+    return 130 if stopping() else 0 if driver.progress.best and done else 1
 
 
 def candidate_space(
@@ -265,10 +266,11 @@ def _summary(
     say(console, f"everything is in {folder}/: {', '.join(there)}")
     if where:
         say(console, where)
-    if not driver.finished:
+    if driver.progress.counted < driver.trials and not (driver.exhausted or driver.has_failed):
         say(console, f"to go on:    python train.py {shlex.join(command)}")
     if best is not None:
         kept = [part for part in command if part.lstrip("+").startswith(RETRAINED_WITH)]
         retrain = shlex.join([f"architecture={quoted(str(folder / files.BEST))}", *kept])
         say(console, f"to retrain:  python train.py {retrain}")
         say(console, "             (test=true also reads the test split, once)")
+        say(console, f"to draw it:  python -m nas draw {shlex.quote(str(folder / files.BEST))}")

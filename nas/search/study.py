@@ -19,6 +19,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 
 from nas.errors import InputError
+from nas.search.journal import mend
 
 JOURNAL = "journal.log"
 _PIN = "pin"
@@ -70,19 +71,17 @@ def load_study(folder: Path, sampler: BaseSampler | None = None, pruner: BasePru
 
 
 def _mended(journal: Path) -> bool:
-    """Whether there is a journal with a record in it. What a kill may have left is removed first: the lock of a
-    writer, and half a record at the end, which Optuna would stumble over later (kept in `journal.torn`)."""
+    """Whether there is a journal with a record in it, after removing what a kill may have left: a writer's lock, and
+    half a record at the end."""
     if not journal.is_file():
         return False
-    content = journal.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if content[:1] not in (b"", b"{"):
-        raise InputError(f"{journal}: not a journal of a study; it begins with {content[:20]!r}")
+    with journal.open("rb") as file:
+        begin = file.read(20)
+    if begin[:1] not in (b"", b"{"):
+        raise InputError(f"{journal}: not a journal of a study; it begins with {begin!r}")
     Path(f"{journal}.lock").unlink(missing_ok=True)
-    if whole < len(content):
-        journal.with_suffix(".torn").write_bytes(content[whole:])
-        os.truncate(journal, whole)
-    return whole > 0
+    mend(journal)
+    return journal.stat().st_size > 0
 
 
 def _storage(journal: Path) -> JournalStorage:

@@ -13,7 +13,7 @@ from typing import Any
 from nas.errors import InputError, unknown
 from nas.space.reading import check_data, parse_document, read_text
 
-_PART = re.compile(r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*")
+_PART = re.compile(r"\w[\w-]*(/\w[\w-]*)*", re.ASCII)
 _HEADER = re.compile(r"\s*#\s*@")
 
 
@@ -42,6 +42,9 @@ def space_files(name: str, roots: Sequence[Path], chosen: Mapping[str, str]) -> 
     """
     if name not in space_names(roots):
         raise unknown("search", "search space", name, space_names(roots))
+    for group, part in chosen.items():
+        if not _PART.fullmatch(group) or not _PART.fullmatch(part):
+            raise InputError(f"search/{group}={part}: parts lie in folders below the space's own, and words name them")
     main = _read(name, roots)
     files = [main]
     waiting = [*_parts(main, chosen), *chosen.items()]

@@ -1,14 +1,15 @@
 """Names of places in a document: words joined by dots, the same for holes, references and overrides.
 
 A key of a mapping is a word; an item of a list is called by its `name`; an item without one adds no word, so
-`cells.normal.branches.wide.spatial.kernel` stays the same when ops are inserted before it.
+`cells.normal.branches.wide.spatial.kernel` stays the same when ops are inserted before it. Under a condition, `then`
+adds no word and `else` adds `else`.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
 from nas.errors import InputError, unknown
-from nas.space.holes import is_hole
+from nas.space.conditions import is_open
 
 
 def join(path: str, word: str) -> str:
@@ -61,7 +62,7 @@ def locate(document: Any, path: str, new_key: bool = False) -> tuple[Any, Any]:
             raise InputError(f"{path}: {error}") from None
         if step is None:
             node = container[key]
-            if new_key and position == len(words) - 1 and isinstance(node, dict) and not is_hole(node):
+            if new_key and position == len(words) - 1 and isinstance(node, dict) and not is_open(node):
                 return node, word
             here = ".".join(words[:position]) or "the document"
             raise unknown(path, f"part of {here} called", word, sorted(set(_words(node))))
@@ -73,6 +74,8 @@ def _step(node: Any, word: str) -> tuple[Any, Any] | None:
     match node:
         case {"choice": dict() as alternatives}:
             return _step(alternatives, word)
+        case {"if": _, "then": then, "else": _}:
+            return (node, word) if word == "else" else _step(then, word)
         case dict():
             return (node, word) if word in node else None
         case list():
@@ -97,6 +100,8 @@ def _words(node: Any) -> Iterator[str]:
     match node:
         case {"choice": dict() as alternatives}:
             yield from alternatives
+        case {"if": _, "then": then, "else": _}:
+            yield from (*_words(then), "else")
         case dict():
             yield from node
         case list():

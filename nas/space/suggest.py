@@ -1,4 +1,4 @@
-"""Two ways to fill holes without a study: from recorded parameters, and at random."""
+"""Three ways to fill holes without a study: from recorded parameters, at random, and with what comes first."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -68,3 +68,17 @@ class RandomSuggest:
         value = low * (high / low) ** share if log else low + (high - low) * share
         self.parameters[name] = value = min(high, max(low, value))
         return value
+
+
+@dataclass(frozen=True)
+class First:
+    """Fills every hole with its first option, or its lowest value."""
+
+    def choice(self, name: str, options: Sequence[Scalar]) -> Scalar:
+        return options[0]
+
+    def integer(self, name: str, low: int, high: int, step: int, log: bool) -> int:
+        return low
+
+    def real(self, name: str, low: float, high: float, log: bool) -> float:
+        return low

@@ -60,14 +60,14 @@ def load_weights(
 
     values: dict[str, Tensor] = {}
     missing = [key for key in target if key not in fit.names]
-    misfits = []
+    misfits: dict[str, str] = {}
     for key, name in wanted.items():
         if name in given:
             value = _without_background(given[name], target[key]) if key in heads else given[name]
             if value.shape == target[key].shape and value.is_floating_point() == target[key].is_floating_point():
                 values[key] = value
             else:
-                misfits.append(f"{name} {_described(given[name])} for {_described(target[key])}")
+                misfits[key] = f"{name} {_described(given[name])} for {_described(target[key])}"
         elif no_gamma and key.endswith(".norm.weight"):
             values[key] = torch.ones_like(target[key])
         elif not key.endswith(".num_batches_tracked"):
@@ -76,9 +76,9 @@ def load_weights(
     unused = tuple(name for name in given if name not in known)
     extra = [name for name in unused if not name.startswith(fit.absent)]
     if strict and (missing or extra or misfits):
-        found = {"missing": missing, "left over": extra, "of another shape": misfits}
+        found = {"missing": missing, "left over": extra, "of another shape": list(misfits.values())}
         listed = "; ".join(f"{what}: {_listed(names)}" for what, names in found.items() if names)
-        hint = "; head=False leaves heads for other classes as they are" if misfits and head else ""
+        hint = "; head=False leaves heads for other classes as they are" if heads & misfits.keys() else ""
         raise InputError(f"weights ({fit.naming} names): {listed}{hint}")
     network.load_state_dict(values, strict=False)
     return Loaded(fit.naming, tuple(key for key in target if key not in values), unused)

@@ -1,0 +1,127 @@
+"""Small parts for the tests of searches: a space, images, and a driver whose pool trains nothing.
+
+`main` makes a program of it that searches until it is done or killed.
+"""
+
+import csv
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from optuna.pruners import BasePruner, NopPruner
+from optuna.samplers import BaseSampler, RandomSampler
+from rich.console import Console
+from search_targets import no_images
+
+from nas.pool import Pool
+from nas.search.display import LineDisplay
+from nas.search.driver import Driver
+from nas.search.files import trials_csv
+from nas.search.options import Budget
+from nas.search.samplers import SeededSampler
+from nas.search.study import held, open_study, trials
+from nas.space.space import Space
+from nas.tracking.tracker import NoTracker, Tracker
+from nas.training.job import Job
+
+CHOICE: dict[str, Any] = {"choice": [2, 3, 4, 5, 6, 7, 8, 9]}
+
+TINY_SPACE = """
+architecture:
+  network:
+    - {op: conv, name: body, width: {choice: [2, 3, 4, 5, 6, 7, 8, 9]}, kernel: {choice: [1, 3]}}
+    - {op: global_pool}
+    - {op: linear, width: classes}
+training:
+  epochs: 2
+  batch_size: 32
+  lr: {choice: [0.01, 0.03]}
+"""
+
+
+def write_space(path: Path, text: str = TINY_SPACE) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def write_images(path: Path) -> Path:
+    """60 images of 8×8 for training and 30 each to validate and test, of three classes that differ in brightness."""
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for split, n in (("train", 60), ("val", 30), ("test", 30)):
+        labels = np.arange(n) % 3
+        arrays[f"x_{split}"] = (labels[:, None, None] * 60 + rng.integers(0, 120, (n, 8, 8))).astype(np.uint8)
+        arrays[f"y_{split}"] = labels
+    np.savez(path, **arrays)
+    return path
+
+
+def tiny_space(lr: Any = 0.01, width: Any = CHOICE, network: Any = None, epochs: int = 2) -> Space:
+    """A space of candidate documents, `width` and `lr` with or without holes."""
+    body = network or {"op": "conv", "name": "body", "width": width, "kernel": {"choice": [1, 3]}}
+    return Space.from_document(
+        {
+            "architecture": {
+                "input": {"channels": 1, "size": [8, 8]},
+                "classes": 3,
+                "network": [body, {"op": "global_pool"}, {"op": "linear", "width": "classes"}],
+            },
+            "training": {"epochs": epochs, "lr": lr},
+            "seed": 0,
+        }
+    )
+
+
+@contextmanager
+def driver(
+    folder: Path,
+    count: int = 4,
+    space: Space | None = None,
+    *,
+    failures: int = 10,
+    budget: Budget | None = None,
+    sampler: Callable[..., BaseSampler] = RandomSampler,
+    pruner: BasePruner | None = None,
+    seed: int = 0,
+    slots: int = 1,
+    tracker: Tracker | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+    on_best: Callable[[Any], None] = lambda trial: None,
+    console: Console | None = None,
+) -> Iterator[Driver]:
+    """A driver over the study in `folder`, with a real pool that runs `search_targets.train`."""
+
+    def job(document: Mapping[str, Any], checkpoint: Path) -> Job:
+        return Job(document, no_images, "cpu", "32-true", checkpoint)
+
+    with Pool("search_targets:train", slots=slots, threads=1) as pool, held(folder):
+        yield Driver(
+            study=open_study(folder, "tiny", {}, SeededSampler(sampler, seed), pruner or NopPruner()),
+            space=space or tiny_space(),
+            pool=pool,
+            job=job,
+            trials=count,
+            failures=failures,
+            budget=budget or Budget(),
+            seed=seed,
+            tracker=tracker or NoTracker(),
+            display=LineDisplay(console or Console(quiet=True)),
+            folder=folder,
+            stopping=stopping,
+            on_best=on_best,
+        )
+
+
+def rows(driver: Driver) -> list[dict[str, str]]:
+    """The rows of trials.csv as it would be written now."""
+    return list(csv.DictReader(trials_csv(trials(driver.study), list(driver.space.holes)).splitlines()))
+
+
+def main() -> None:
+    """Searches in the folder, and for as many trials, as the command line says."""
+    with driver(Path(sys.argv[1]), int(sys.argv[2])) as running:
+        running.run()
