@@ -79,7 +79,7 @@ def _describe_arguments(parser: ArgumentParser) -> None:
 
 def _describe(given: Namespace) -> None:
     from nas.architecture import Architecture
-    from nas.architecture.plan import plan
+    from nas.architecture.plan import ShapeError, plan
     from nas.drawing import table
 
     for option in ("size", "classes"):
@@ -88,7 +88,13 @@ def _describe(given: Namespace) -> None:
             raise InputError(f"--{option}: expected at least 1; got {value}")
     architecture = Architecture.load(given.network, given.variant)
     shape = architecture.input if given.size is None else (architecture.input[0], given.size, given.size)
-    print(table(plan(architecture.network, shape, given.classes or architecture.classes)), end="")
+    classes = given.classes or architecture.classes
+    try:
+        root = plan(architecture.network, shape, classes)
+    except ShapeError:
+        root = plan(architecture.network, shape, classes, aux=False)  # refused if more than a head is at fault
+        print("(its aux heads do not fit this input)\n")
+    print(table(root), end="")
 
 
 VERBS = {

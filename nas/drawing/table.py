@@ -16,7 +16,7 @@ def table(root: Node) -> str:
     sections = [_section(root, "total")]
     titles = [f"input {written(root.input)}"]
     for node in root.children:
-        if isinstance(node.op, Aux):
+        if isinstance(node.op, Aux) and node.children:  # planned without its heads, it has none
             sections.append(_section(node.children[0], f"total of {node.name}"))
             titles.append(f"aux head {node.name} on {written(node.input)}, weight {node.op.weight:g}, in training only")
     widths = [max(map(len, column)) for column in zip(HEADER, *(row for rows in sections for row in rows), strict=True)]
