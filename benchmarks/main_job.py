@@ -3,7 +3,7 @@
     python benchmarks/main_job.py [--searches 3] [--retrainings 3] [OVERRIDE ...]
 
 Runs `train.py +search=inception_cell` once for each search seed, trains each best.yaml again as README says (which must
-repeat the search's figure), and the first search's best under further training seeds; prints validation and test figures.
+repeat the search's figure), and the first search's best under further training seeds; prints validation and test.
 """
 
 import argparse
