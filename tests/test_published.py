@@ -1,6 +1,8 @@
 """Published networks have the figures of their papers and of the code they were released in."""
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -119,6 +121,8 @@ def test_a_reduction_saves_three_quarters_of_a_5x5() -> None:
         return sum(op.parameters for op in cost(Architecture.from_document(document)).ops if op.kind == "conv")
 
     assert chain({"width": 256, "kernel": 5}) == 819_200
+    assert chain({"width": 128, "kernel": 3}) == 9 * 128 * 128
+    assert chain({"width": 128, "kernel": [3, 1]}, {"width": 128, "kernel": [1, 3]}) == 6 * 128 * 128
     assert chain({"width": 32, "kernel": 1}, {"width": 256, "kernel": 5}) == 4_096 + 204_800 == 208_896
 
 
@@ -285,3 +289,15 @@ def test_the_small_network_is_small() -> None:
     price = cost(Architecture.load("inception_small"), (1, 28, 28), 10)
     assert price.parameters == pytest.approx(300_000, rel=0.1)
     assert price.macs < 15e6
+
+
+def test_the_family_page_has_the_figures_of_the_documents() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "family.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| ([\d,]+) \| ?([\d,]*) \| ([\d,]+) \|$", page, re.MULTILINE)
+    assert {name for name, *_ in rows} == set(published_names()) - {"inception_small"}
+    for name, parameters, with_aux, macs in rows:
+        architecture = Architecture.load(name)
+        price = cost(architecture)
+        assert (f"{price.parameters:,}", f"{price.macs:,}") == (parameters, macs)
+        with_heads = sum(node.parameters for node in architecture.plan.walk(aux=True))
+        assert with_aux == ("" if with_heads == price.parameters else f"{with_heads:,}")

@@ -187,9 +187,9 @@ def test_half_precision_weights_are_loaded_in_the_networks_own() -> None:
     ("content", "message"),
     [
         (b"not a file of torch", r"cannot be read as weights alone"),
-        ({}, r"not a file of weights"),
-        ({"weight": 3}, r"not a file of weights"),
-        ([torch.zeros(1)], r"not a file of weights"),
+        ({}, r"not weights"),
+        ({"weight": 3}, r"not weights, .*'weight' is 3"),
+        ([torch.zeros(1)], r"not weights"),
     ],
 )
 def test_a_file_that_is_not_weights_is_refused(tmp_path: Path, content: object, message: str) -> None:
@@ -212,6 +212,11 @@ def test_nothing_in_a_file_of_weights_is_run(tmp_path: Path, capsys: pytest.Capt
     with pytest.raises(InputError, match="cannot be read as weights alone"):
         load_weights(tiny(), tmp_path / "weights.pt")
     assert capsys.readouterr().out == ""
+
+
+def test_a_mapping_that_is_not_weights_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^weights: not weights, .*'stem.conv.weight' is None"):
+        load_weights(tiny(), {"stem.conv.weight": None})  # type: ignore[dict-item]
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

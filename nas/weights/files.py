@@ -1,5 +1,6 @@
 """Reads files of weights, without running anything that is in them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -19,9 +20,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     content = _safetensors(path) if path.suffix == ".safetensors" else _torch(path)
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]  # a training's checkpoint
-    if not isinstance(content, dict) or not content or not all(isinstance(value, Tensor) for value in content.values()):
-        raise InputError(f"{path}: not a file of weights, which is a mapping of names to tensors")
-    return {str(name): value for name, value in content.items()}
+    return checked(content, str(path))
 
 
 def _safetensors(path: Path) -> object:
@@ -29,7 +28,7 @@ def _safetensors(path: Path) -> object:
         from safetensors import SafetensorError
         from safetensors.torch import load_file
     except ImportError:
-        raise InputError(f"{path}: needs the package safetensors: pip install 'inception-nas[weights]'") from None
+        raise InputError(f"{path}: needs the package safetensors: pip install 'inception-nas[safetensors]'") from None
     try:
         return load_file(path)
     except SafetensorError as error:
@@ -41,3 +40,15 @@ def _torch(path: Path) -> object:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises almost anything, by what the bytes happen to look like
         raise InputError(f"{path}: cannot be read as weights alone ({type(error).__name__})") from error
+
+
+def checked(content: object, place: str) -> dict[str, Tensor]:
+    """A mapping of names to tensors as a dict. Raises `InputError` for anything else."""
+    if not isinstance(content, Mapping) or not content:
+        raise InputError(f"{place}: not weights, which are a mapping of names to tensors")
+    for name, value in content.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise InputError(
+                f"{place}: not weights, which are a mapping of names to tensors: {name!r:.80} is {value!r:.40}"
+            )
+    return dict(content)

@@ -29,10 +29,10 @@ class Naming:
         normed = {key.removesuffix(".norm.running_mean") for key in keys if key.endswith(".norm.running_mean")}
         translated = {}
         for key in keys:
-            layer, part, entry = key.rsplit(".", 2)
-            if layer in self.layers:
-                inside = {"conv": "conv.", "norm": "bn."}[part] if layer in normed else ""
-                translated[key] = f"{self.layers[layer]}.{inside}{entry}"
+            match key.rsplit(".", 2):
+                case [layer, "conv" | "norm" | "linear" as part, entry] if layer in self.layers:
+                    inside = {"conv": "conv.", "norm": "bn."}[part] if layer in normed else ""
+                    translated[key] = f"{self.layers[layer]}.{inside}{entry}"
         return translated
 
 

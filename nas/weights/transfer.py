@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nas.errors import InputError, unknown
 from nas.network import Network
-from nas.weights.files import read_weights
+from nas.weights.files import checked, read_weights
 from nas.weights.names import Naming, namings
 
 BACKGROUND_CLASSES = 1001
@@ -51,7 +51,7 @@ def load_weights(
     Raises:
         InputError: the file is none of weights, or an entry is missing, left over, or of another shape; all are named.
     """
-    given = dict(source) if isinstance(source, Mapping) else read_weights(Path(source))
+    given = checked(source, "weights") if isinstance(source, Mapping) else read_weights(Path(source))
     target = network.state_dict()
     fit = _best(network, target, given)
     heads = {key for key in target if _layer(key) in _heads(network)}
