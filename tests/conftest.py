@@ -6,6 +6,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Before torch is imported: tests have ops too small to share out, and two threads that wait for one another are many
+# times slower than one where the cores are busy.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # HYPOTHESIS_PROFILE=thorough looks for new counterexamples; the default tries the same few every time.
 settings.register_profile("quick", max_examples=40, deadline=None, derandomize=True, database=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
