@@ -54,6 +54,17 @@ def pooled(x: Tensor, op: Any, out: tuple[int, int]) -> Tensor:
     return result
 
 
+@pytest.mark.parametrize("op", [{"kind": "max"}, {"kind": "average"}, {"kind": "average", "count_padding": False}])
+def test_with_ceil_no_window_starts_in_uneven_padding(op: dict[str, Any]) -> None:
+    """The height has a window more with ceil; the width must not, though its padding is padded in by hand."""
+    pool = {"op": "pool", "kernel": 2, "stride": 2, "padding": [0, 0, 0, 1], "ceil": True, **op}
+    architecture = build({**pool, "name": "it"}, size=[3, 4])
+    node = architecture.plan.children[0]
+    assert node.output == (3, 2, 2)
+    x = random_images(2, 3, 3, 4)
+    torch.testing.assert_close(layer_of(architecture)(x), pooled(x, node.op, (2, 2)))
+
+
 sizes = st.integers(1, 9)
 numbers = st.integers(0, 2)
 kernels = st.lists(st.integers(1, 5), min_size=2, max_size=2)

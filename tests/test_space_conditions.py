@@ -101,15 +101,16 @@ def test_a_hole_that_is_asked_for_later_is_an_error_with_both_places() -> None:
         later.sample(RandomSuggest(Random(0)))
 
 
-def test_the_recipe_may_depend_on_the_architecture() -> None:
-    network = [{"op": "conv", "name": "stem", "width": 8, "kernel": KERNEL}]
-    training = {"lr": when(on("network.stem.kernel", is_=7), 0.1, 0.2)}
-    of = space(training, architecture={"network": network})
-    assert list(of.holes) == ["network.stem.kernel"]
-    with pytest.raises(InputError, match=r"training\.lr: depends on network\.stem\.kernel, which is asked for after"):
-        of.sample(RandomSuggest(Random(0)))
-    ordered = Space.from_document({"architecture": {"network": network}, "training": training})
-    assert ordered.sample(Recorded({"network.stem.kernel": 7}))["training"] == {"lr": 0.1}
+@pytest.mark.parametrize("first", ["architecture", "training"])
+def test_the_recipe_may_depend_on_the_architecture_wherever_it_stands(first: str) -> None:
+    sections = {
+        "architecture": {"network": [{"op": "conv", "name": "stem", "width": 8, "kernel": KERNEL}]},
+        "training": {"lr": when(on("network.stem.kernel", is_=7), 0.1, 0.2), "epochs": {"choice": [1, 2]}},
+    }
+    of = Space.from_document(dict(sorted(sections.items(), key=lambda item: item[0] != first)))
+    assert list(of.holes) == ["network.stem.kernel", "training.epochs"]
+    document = of.sample(Recorded({"network.stem.kernel": 7, "training.epochs": 1}))
+    assert document["training"] == {"lr": 0.1, "epochs": 1}
 
 
 def test_a_hole_that_was_closed_still_answers() -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 from nas.errors import InputError, unknown
@@ -86,12 +87,19 @@ def optional(read: Reader[Any], default: Any) -> Any:
 
 def readers(op: type) -> dict[str, Reader[Any]]:
     """The fields of an op that a document may give, each with its reader."""
-    return {f.name: f.metadata["read"] for f in fields(op) if "read" in f.metadata}
+    return _described(op)[0]
 
 
 def defaults(op: type) -> dict[str, Any]:
     """The typed defaults of an op's optional fields."""
-    return {f.name: f.default for f in fields(op) if "read" in f.metadata and _has_default(f)}
+    return _described(op)[1]
+
+
+@cache
+def _described(op: type) -> tuple[dict[str, Reader[Any]], dict[str, Any]]:
+    """Readers and defaults, worked out once: they are asked for with every op that is read."""
+    given = [f for f in fields(op) if "read" in f.metadata]
+    return {f.name: f.metadata["read"] for f in given}, {f.name: f.default for f in given if _has_default(f)}
 
 
 def _has_default(field_: "Field[Any]") -> bool:

@@ -6,14 +6,14 @@ whatever reads those channels mixes them all, with weights that can be permuted 
 """
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from itertools import groupby
 from typing import Any
 
 from nas.architecture.fields import plain
-from nas.architecture.ops import KINDS, Aux, Branches, Cell, Chain, Dropout, Identity, Op, Residual
+from nas.architecture.graph_form import Term, graph_form, written
+from nas.architecture.ops import KINDS, Aux, Branches, Cell, Chain, Dropout, Graph, Identity, Op, Residual
 from nas.architecture.plan import Node
 
 Form = dict[str, Any]
@@ -22,7 +22,7 @@ Form = dict[str, Any]
 def digest(root: Node) -> str:
     """16 hex digits of the SHA-256 of the normal form, input shape included."""
     form = {"input": list(root.input), "network": normal_form(root)}
-    return hashlib.sha256(_written(form).encode()).hexdigest()[:16]
+    return hashlib.sha256(written(form).encode()).hexdigest()[:16]
 
 
 def normal_form(root: Node) -> list[Form]:
@@ -35,11 +35,7 @@ def _runs(forms: list[Form]) -> Iterator[list[Form]]:
     """The ops between taps, and the heads at each tap, which have no order among themselves."""
     for are_heads, group in groupby(forms, lambda form: form["op"] == KINDS[Aux]):
         run = list(group)
-        yield sorted(run, key=_written) if are_heads else run
-
-
-def _written(form: object) -> str:
-    return json.dumps(form, sort_keys=True, separators=(",", ":"))
+        yield sorted(run, key=written) if are_heads else run
 
 
 def _with_aux_at_tap(nodes: Sequence[Node]) -> list[Node]:
@@ -91,6 +87,8 @@ def _node(node: Node, free: bool) -> tuple[Form, bool]:
             return _branches(node, free)
         case Residual():
             return _residual(node, free)
+        case Graph():
+            return _graph(node, node.op)
         case Aux():
             head, absorbs = _steps(node.children[0].children, False)
             return {"op": "aux", "weight": node.op.weight, "chain": head}, free and absorbs
@@ -121,7 +119,7 @@ def _branches(node: Node, free: bool) -> tuple[Form, bool]:
                 parts.extend(inner)
             case _:
                 parts.append(forms)
-    return {"op": "branches", "branches": sorted(parts, key=_written) if free else parts}, absorbs
+    return {"op": "branches", "branches": sorted(parts, key=written) if free else parts}, absorbs
 
 
 def _residual(node: Node, free: bool) -> tuple[Form, bool]:
@@ -139,6 +137,22 @@ def _residual(node: Node, free: bool) -> tuple[Form, bool]:
         return form, body_absorbs and shortcut_absorbs
     # The shortcut hands its order on: the body must be able to follow any order, in and out.
     return form, free and body_absorbs and _any_order(body_nodes)
+
+
+def _graph(node: Node, op: Graph) -> tuple[Form, bool]:
+    """All that is added up must have its channels in one order, so no chain is free at its end."""
+    chains = iter(node.children)
+    nodes: list[tuple[str, list[Term]]] = []
+    absorbs = True
+    for name, sources in op.nodes:
+        terms = []
+        for source, _ in sources:
+            chain = next(chains)
+            forms, chain_absorbs = _steps(chain.children, False)
+            absorbs = absorbs and (chain_absorbs or source != "in")
+            terms.append(Term.of(source, forms, chain))
+        nodes.append((name, terms))
+    return graph_form(nodes), absorbs
 
 
 def _any_order(nodes: Sequence[Node]) -> bool:

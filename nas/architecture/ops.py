@@ -81,6 +81,17 @@ class Residual(Op):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Graph(Op):
+    """Named nodes, each the sum of chains over earlier nodes and over what comes in, called `in`; the last comes out.
+
+    Each node is its name and its chains by the name of what they read. A node without chains is zero, of the shape
+    that comes in. The cells of NAS-Bench-201 are such graphs (Dong and Yang 2020, figure 1).
+    """
+
+    nodes: tuple[tuple[str, tuple[tuple[str, Steps], ...]], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cell(Op):
     """Copies of a named chain, one after the other, each with weights of its own."""
 
@@ -417,6 +428,7 @@ OPS: dict[str, type[Op]] = {
     "chain": Chain,
     "branches": Branches,
     "residual": Residual,
+    "graph": Graph,
     "cell": Cell,
     "aux": Aux,
     "conv": Conv,

@@ -6,7 +6,7 @@ from typing import Any
 
 from nas.architecture import fields as f
 from nas.architecture.fields import readers
-from nas.architecture.ops import OPS, Aux, Branches, Cell, Chain, Op, Residual, Steps
+from nas.architecture.ops import OPS, Aux, Branches, Cell, Chain, Graph, Op, Residual, Steps
 from nas.errors import InputError, unknown
 from nas.space.conditions import is_open
 from nas.space.references import scaled
@@ -63,6 +63,8 @@ def read_chain(document: Any, place: str, scope: Scope) -> Steps:
                     raise InputError(f"{place}.{index}.name: {op.name!r} stands twice in one chain")
                 if isinstance(op, Aux):
                     _check_tap(op, steps, f"{place}.{index}")
+                    if op.weight == 0:  # a head without weight is absent, as an op without width is
+                        continue
                 steps.append(op)
                 names |= {op.name} if op.name else set()
             return tuple(steps)
@@ -170,6 +172,25 @@ def _read_branches(document: Any, place: str, scope: Scope) -> tuple[tuple[str, 
     return branches
 
 
+def _read_nodes(document: Any, place: str, scope: Scope) -> tuple[tuple[str, tuple[tuple[str, Steps], ...]], ...]:
+    if not isinstance(document, dict) or is_open(document) or not document:
+        raise InputError(f"{place}: nodes are a mapping of names to what they sum up; got {document!r:.60}")
+    nodes: list[tuple[str, tuple[tuple[str, Steps], ...]]] = []
+    for name, chains in document.items():
+        here = f"{place}.{name}"
+        if f.name(name, here) == "in":
+            raise InputError(f"{here}: `in` is what comes into the graph; call the node otherwise")
+        read: list[tuple[str, Steps]] = []
+        for source, chain in _mapping(chains, here).items():
+            sources = ["in", *(earlier for earlier, _ in nodes)]
+            if source not in sources:
+                raise unknown(f"{here}.{source}", "earlier node called", source, sources)
+            if chain is not None:
+                read.append((source, read_chain(chain, f"{here}.{source}", scope)))
+        nodes.append((name, tuple(read)))
+    return tuple(nodes)
+
+
 def _read_of(value: Any, place: str, scope: Scope) -> str | None:
     return None if value is None else f.name(value, place)
 
@@ -243,6 +264,7 @@ _STRUCTURE: dict[type[Op], dict[str, Any]] = {
     Chain: {"chain": read_chain},
     Branches: {"branches": _read_branches},
     Residual: {"body": read_chain, "shortcut": read_chain},
+    Graph: {"nodes": _read_nodes},
     Cell: {"cell": None},
     Aux: {"chain": read_chain, "of": _read_of},
 }

@@ -13,6 +13,7 @@ from nas.architecture.ops import (
     Cell,
     Chain,
     Conv,
+    Graph,
     Op,
     Residual,
     Steps,
@@ -30,8 +31,9 @@ class Node:
     """A concrete op in its place: `path` is its submodule's dotted name, `children` its parts, in registration order.
 
     The children of a chain (also of a cell's copy and of a branch) follow one another; those of `branches` stand side
-    by side; a residual has `body`, then `projection` and `shortcut` where it has them. An aux head stands where it is
-    registered, takes its input at `op.of`, and passes on what came in; it has no children if it was left out.
+    by side; a residual has `body`, then `projection` and `shortcut` where it has them; those of a graph are the chains
+    of its nodes in order, called as the node and what they read. An aux head stands where it is registered, takes its
+    input at `op.of`, and passes on what came in; it has no children if it was left out.
     """
 
     op: Op
@@ -136,6 +138,8 @@ def _node(op: Op, path: str, shape: Shape, classes: int) -> Node:
             return _branches(op, path, shape, classes)
         case Residual():
             return _residual(op, path, shape, classes)
+        case Graph():
+            return _graph(op, path, shape, classes)
         case Aux(chain=chain):
             head = _chain(Chain(chain=chain), path, shape, classes)
             return Node(op, path, shape, shape, (head,))
@@ -161,6 +165,20 @@ def _branches(op: Branches, path: str, shape: Shape, classes: int) -> Node:
         listed = ", ".join(f"{part.name} {written(part.output)}" for part in parts)
         raise ShapeError(f"{path}: branches disagree in grid: {listed}")
     return Node(op, path, shape, (sum(part.output[0] for part in parts), *parts[0].output[1:]), parts)
+
+
+def _graph(op: Graph, path: str, shape: Shape, classes: int) -> Node:
+    values = {"in": shape}
+    children: list[Node] = []
+    for name, chains in op.nodes:
+        here = _join(path, name)
+        terms = [_chain(Chain(chain=chain), _join(here, of), values[of], classes) for of, chain in chains]
+        if len({term.output for term in terms}) > 1:
+            listed = ", ".join(f"{term.name} {written(term.output)}" for term in terms)
+            raise ShapeError(f"{here}: a sum of shapes that differ: {listed}")
+        values[name] = terms[0].output if terms else shape
+        children += terms
+    return Node(op, path, shape, values[op.nodes[-1][0]], tuple(children))
 
 
 def _residual(op: Residual, path: str, shape: Shape, classes: int) -> Node:

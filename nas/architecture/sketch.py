@@ -22,6 +22,7 @@ from nas.architecture.ops import (
     Dropout,
     Flatten,
     GlobalPool,
+    Graph,
     Identity,
     L2Norm,
     Linear,
@@ -56,14 +57,14 @@ def _collect(node: Node, sketches: dict[str, str]) -> None:
         case Cell(cell=name):
             if node.children and has_branches(node.children[0]):
                 sketches.setdefault(name, sketch(node.children[0]))
-        case Chain() | Branches() | Residual():
+        case Chain() | Branches() | Residual() | Graph():
             for child in node.children:
                 _collect(child, sketches)
 
 
 def has_branches(node: Node) -> bool:
-    """Whether there are branches (be it one) or a residual in it."""
-    return any(isinstance(inner.op, Branches | Residual) for inner in node.walk())
+    """Whether there are branches (be it one), a residual or a graph in it."""
+    return any(isinstance(inner.op, Branches | Residual | Graph) for inner in node.walk())
 
 
 def steps(node: Node) -> tuple[Node, ...]:
@@ -98,7 +99,7 @@ def _inside(node: Node) -> str:
     match node.op:
         case Branches():
             return f"[{_op(node)}]"
-        case Residual():
+        case Residual() | Graph():
             return f"({_op(node)})"
         case _:
             return _op(node)
@@ -113,6 +114,8 @@ def _op(node: Node) -> str:
         case Cell():
             runs = [(text, len(list(same))) for text, same in groupby(map(sketch, node.children))]
             return " → ".join(f"{count} × ({text})" for text, count in runs)
+        case Graph():
+            return "; ".join(graph_lines(node, node.op))
         case Aux():
             return f"aux ({sketch(node.children[0])})"
         case op:
@@ -127,6 +130,16 @@ def _residual(node: Node, op: Residual) -> str:
     kept = f"({shortcut})" if " " in shortcut else shortcut
     closing = {"relu": "", "none": ", no activation"}.get(op.activation, f" → {op.activation}")
     return f"{kept} + {scale}({_chain(inner)}){closing}"
+
+
+def graph_lines(node: Node, op: Graph) -> list[str]:
+    """A line for each node of a graph: `b = in + (a → avg)`."""
+    chains = iter(node.children)
+    lines: list[str] = []
+    for name, sources in op.nodes:
+        terms = [" → ".join([source, *map(_inside, _all_steps(next(chains).children))]) for source, _ in sources]
+        lines.append(f"{name} = " + (" + ".join(f"({t})" if " " in t and len(terms) > 1 else t for t in terms) or "0"))
+    return lines
 
 
 def leaf_text(op: Op, shape: Shape) -> str:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from nas.architecture.ops import Branches, Cell, Residual
+from nas.architecture.ops import Branches, Cell, Graph, Residual
 from nas.architecture.plan import Node
-from nas.architecture.sketch import steps
+from nas.architecture.sketch import graph_lines, steps
 from nas.drawing.canvas import Block, Box, Item, Line, beside, grouped, stacked
 from nas.drawing.families import runs
 from nas.drawing.text import Span, Text, plain, small
@@ -47,6 +47,8 @@ def _block(op: Same, pen: Pen, width: float) -> Block:
             return _branches(op, pen)
         case Residual():
             return _residual(op, pen)
+        case Graph() as graph:
+            return box("other", [small(line) for line in graph_lines(op[0], graph)], width)
         case Cell():
             return _copies(op, pen)
         case _:

@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any
 
-from nas.architecture.ops import Aux, Branches, Cell, Chain, Conv, Dropout, Linear, Pool, Residual
+from nas.architecture.ops import Aux, Branches, Cell, Chain, Conv, Dropout, Graph, Linear, Pool, Residual
 from nas.architecture.plan import Node
 from nas.architecture.shapes import Shape
 from nas.architecture.sketch import has_branches, steps
@@ -146,6 +146,9 @@ def _form(node: Node) -> tuple[Any, ...]:
             return ("pool", replace(op, name=None, ceil=False))
         case Dropout():
             return ("dropout",)
+        case Graph(nodes=nodes):  # drawn as lines of text, which name the widths
+            names = tuple((name, tuple(source for source, _ in sources)) for name, sources in nodes)
+            return ("graph", names, inner, all_values(node))
         case Chain() | Cell() | Branches() | Aux():
             return (node.kind, inner)
         case op:

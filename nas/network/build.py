@@ -1,11 +1,13 @@
 """Builds the torch module of an architecture: its submodules are called as the plan's paths say."""
 
+from functools import reduce
+
 import torch
 from torch import Tensor, nn
 
 from nas.architecture import Architecture
 from nas.architecture.fields import Pair
-from nas.architecture.ops import Aux, Branches, Cell, Chain, Residual
+from nas.architecture.ops import Aux, Branches, Cell, Chain, Graph, Residual
 from nas.architecture.plan import Node, plan
 from nas.network.layers import ACTIVATIONS, LAYERS
 
@@ -50,6 +52,26 @@ class ResidualSum(nn.Module):
 
     def extra_repr(self) -> str:
         return f"scale={self.scale}"
+
+
+class GraphSum(nn.Module):
+    """Nodes that are sums of chains over earlier nodes; a submodule for each node holds its chains."""
+
+    def __init__(self, chains: dict[str, dict[str, nn.Module]]) -> None:
+        super().__init__()
+        self.nodes = tuple(chains)
+        for node, terms in chains.items():
+            sum_ = nn.Module()
+            for source, chain in terms.items():
+                sum_.add_module(source, chain)
+            self.add_module(node, sum_)
+
+    def forward(self, x: Tensor) -> Tensor:
+        values = {"in": x}
+        for node in self.nodes:
+            terms = [chain(values[source]) for source, chain in self.get_submodule(node).named_children()]
+            values[node] = reduce(torch.add, terms) if terms else torch.zeros_like(x)
+        return values[self.nodes[-1]]
 
 
 class Network(nn.Module):
@@ -144,6 +166,9 @@ def _module(node: Node) -> nn.Module:
             return Parallel({branch.name: _sequence(branch.children) for branch in node.children})
         case Residual(scale=scale, activation=activation):
             return ResidualSum({part.name: _module(part) for part in node.children}, scale, activation)
+        case Graph(nodes=nodes):
+            chains = iter(node.children)
+            return GraphSum({name: {of: _sequence(next(chains).children) for of, _ in terms} for name, terms in nodes})
         case op:
             return LAYERS[type(op)](op, node.input)
 

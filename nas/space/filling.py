@@ -68,16 +68,16 @@ class Filling:
     def _fill_used(self, cells: Mapping[str, Any], users: Any, path: str) -> dict[str, Any]:
         """The cells that `users` name, directly or through one another, and those that are complete as they are."""
         filled: dict[str, Any] = {}
-        waiting = list(_used_cells(users))
+        waiting = list(used_cells(users))
         while waiting:
             name = waiting.pop(0)
             if name in cells and name not in filled:
                 self.cell, self.architecture = join(path, name), {**users, "cells": {**cells, **filled}}
                 filled[name] = self.fill(cells[name], self.cell)
-                waiting.extend(_used_cells(filled[name]))
+                waiting.extend(used_cells(filled[name]))
         self.cell = ""
         for name, cell in cells.items():
-            if name not in filled and _is_complete(cell):
+            if name not in filled and is_complete(cell):
                 filled[name] = cell
         return {name: filled[name] for name in cells if name in filled}
 
@@ -112,7 +112,7 @@ class Filling:
         return self.uses[self.cell]
 
 
-def _used_cells(node: Any) -> Iterator[str]:
+def used_cells(node: Any) -> Iterator[str]:
     """Names of cells that ops name, are handed as a value (`cell: $inner`), or that a reference leads into."""
     match node:
         case dict():
@@ -124,10 +124,10 @@ def _used_cells(node: Any) -> Iterator[str]:
                         yield from _words(value)
                     case "ref", str() if value.startswith("cells."):
                         yield value.split(".")[1]
-                yield from _used_cells(value)
+                yield from used_cells(value)
         case list():
             for item in node:
-                yield from _used_cells(item)
+                yield from used_cells(item)
 
 
 def _words(node: Any) -> Iterator[str]:
@@ -142,12 +142,12 @@ def _words(node: Any) -> Iterator[str]:
                 yield from _words(item)
 
 
-def _is_complete(node: Any) -> bool:
+def is_complete(node: Any) -> bool:
     """Whether a document has neither holes nor references."""
     match node:
         case dict():
-            return not is_open(node) and not is_reference(node) and all(map(_is_complete, node.values()))
+            return not is_open(node) and not is_reference(node) and all(map(is_complete, node.values()))
         case list():
-            return all(map(_is_complete, node))
+            return all(map(is_complete, node))
         case _:
             return True

@@ -78,6 +78,8 @@ def _parts(file: SpaceFile, chosen: Mapping[str, str]) -> Iterator[tuple[str, st
     entries = file.content.get("defaults", [])
     if not isinstance(entries, list):
         raise InputError(f"{file.relative}: defaults is a list; got {entries!r:.60}")
+    if entries and entries[-1] != "_self_" and len(file.content) > 1:
+        raise InputError(f"{file.relative}: what a file sets itself goes over its parts; put _self_ last in defaults")
     for entry in entries:
         match entry:
             case "_self_":

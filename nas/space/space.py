@@ -22,16 +22,17 @@ from nas.space.paths import find, item_path, join
 from nas.space.reading import check_data
 
 SECTIONS = {"architecture": "", "training": "training"}
-"""Where holes may stand, and what their names begin with."""
+"""Where holes may stand, and what their names begin with; in the order in which they are asked for."""
 
 
 @dataclass(frozen=True, eq=False)
 class Space:
-    """A document whose holes all have a name; `holes` maps each name to its hole, in the document's order.
+    """A document whose holes all have a name; `holes` maps each name to its hole, the architecture's first.
 
     A hole inside an alternative exists only where that alternative is chosen, one under a condition only where the
     condition lets it, and the holes of a cell only where the cell is used (a mapping `cells` holds definitions; whoever
-    has the field `cell` uses the one it names). `conditions` are all conditional values, each with its path.
+    has the field `cell` uses the one it names). `conditions` are all conditional values, each with its path. The
+    sections stand in the order of `SECTIONS`, in which they are filled: the recipe may depend on the architecture.
     """
 
     document: Mapping[str, Any]
@@ -49,6 +50,8 @@ class Space:
         check_data(document, place)
         holes: dict[str, Hole] = {}
         conditions: list[tuple[str, Conditional]] = []
+        order = [*SECTIONS, *(section for section in document if section not in SECTIONS)]
+        document = {section: document[section] for section in order if section in document}
         for section, value in document.items():
             prefix = SECTIONS.get(section)
             for path, found in _open(value, section if prefix is None else prefix, f"{place}.{section}"):
@@ -63,7 +66,7 @@ class Space:
                 else:
                     holes[path] = found
         _check_conditions(conditions, holes, document, place)
-        return cls(dict(document), holes, tuple(conditions))
+        return cls(document, holes, tuple(conditions))
 
     def sample(self, suggest: Suggest, context: Context | None = None) -> dict[str, Any]:
         """A document without holes, conditions or references.
