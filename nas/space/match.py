@@ -1,0 +1,300 @@
+"""Whether a space holds a document: the parameters that make it, or where and why it is not in the space."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any
+
+from nas.errors import InputError
+from nas.space.conditions import Context, OnParameter, Test, is_conditional, is_open, read_conditional
+from nas.space.filling import is_complete, used_cells
+from nas.space.holes import Alternatives, Choice, Hole, Integer, Real, Scalar, is_hole, read_hole
+from nas.space.paths import find, item_path, join
+from nas.space.references import SCALING, is_reference, resolve_references
+from nas.space.replay import Keeping, Unfit, listening
+from nas.space.space import SECTIONS, Space
+
+Parameters = dict[str, Scalar]
+
+
+class NoMatch(InputError):
+    """The document is not in the space: `place` in it is what the space cannot give, for the `reason` told."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"{place or 'the document'} {reason}")
+        self.place, self.reason = place, reason
+
+
+def match(space: Space, document: Mapping[str, Any], context: Context | None = None) -> Parameters:
+    """The parameters whose sample is `document`, compared in the sections that it has: architecture, training or both.
+
+    Exact: with these parameters the space gives these sections, but for cells that nothing in them uses. Parameters
+    of a section that `document` leaves out are left out, too. If several alternatives are written alike, the first is
+    taken; as the sample is the same for all of them, nothing depends on it.
+
+    Raises:
+        NoMatch: no parameters make it. Of all ways to read the document, the one that leads furthest says where.
+    """
+    sections = {name: value for name, value in document.items() if name in SECTIONS and name in space.document}
+    matching = _Matching(space, sections, context)
+    ways: Iterator[_Way] = iter([_Way()])
+    for section in (section for section in space.document if section in sections):
+        prefix = SECTIONS[section]
+        part = _Part(space.document[section], sections[section], prefix, prefix, section)
+        ways = matching.through(part, ways)
+    found = next(ways, None)
+    if found is None:
+        raise matching.furthest.error()
+    return dict(found.parameters)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A node of the space and what stands for it in the document.
+
+    `path` begins the names of its holes; `place` is where it is in the document, which has no words for what was
+    chosen; `cell` is the path of the cell around it, or "".
+    """
+
+    node: Any
+    value: Any
+    path: str
+    place: str
+    section: str
+    cell: str = ""
+
+    def chosen(self, node: Any, word: str) -> "_Part":
+        """What a choice puts in this place; `word` is its own in the path."""
+        return replace(self, node=node, path=join(self.path, word) if word else self.path)
+
+    def key(self, key: str) -> "_Part":
+        return replace(
+            self,
+            node=self.node[key],
+            value=self.value[key],
+            path=join(self.path, key),
+            place=join(self.place, key),
+        )
+
+    def item(self, index: int) -> "_Part":
+        node = self.node[index]
+        named = isinstance(node, dict) and isinstance(node.get("name"), str)
+        place = join(self.place, node["name"] if named else str(index))
+        return replace(self, node=node, value=self.value[index], path=item_path(self.path, node), place=place)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """A way to read the document up to some place: parameters, what conditions may ask, where references lead."""
+
+    parameters: Mapping[str, Scalar] = field(default_factory=dict)
+    told: Mapping[str, Scalar] = field(default_factory=dict)
+    referred: tuple[str, ...] = ()
+    read: int = 0
+    """How many values have been read."""
+
+    def further(self, parameters: Mapping[str, Scalar], read: int = 1) -> "_Way":
+        told = {**self.told, **parameters}
+        return replace(self, parameters={**self.parameters, **parameters}, told=told, read=self.read + read)
+
+
+@dataclass
+class _Furthest:
+    """Where the way ended that led furthest, and what would have gone on there."""
+
+    read: int = -1
+    place: str = ""
+    reason: str = ""
+    expected: list[str] = field(default_factory=list)
+
+    def ends(self, way: _Way, part: _Part, reason: str, expected: Sequence[str] = ()) -> None:
+        if way.read > self.read:
+            self.read, self.place, self.reason, self.expected = way.read, part.place, reason, []
+        if (way.read, part.place, reason) == (self.read, self.place, self.reason):
+            self.expected += [each for each in expected if each not in self.expected]
+
+    def error(self) -> NoMatch:
+        there = f"; the space has {', '.join(self.expected)}" if self.expected else ""
+        return NoMatch(self.place, self.reason + there)
+
+
+@dataclass
+class _Matching:
+    space: Space
+    sections: Mapping[str, Any]
+    context: Context | None
+    furthest: _Furthest = field(default_factory=_Furthest)
+
+    def ways(self, part: _Part, way: _Way) -> Iterator[_Way]:
+        """Every way to go on in which the node gives the value."""
+        node, value = part.node, part.value
+        match node:
+            case dict() if is_conditional(node):
+                conditional = read_conditional(node, part.path)
+                if self._holds(conditional.test, part, way):
+                    yield from self.ways(part.chosen(conditional.then, ""), way)
+                else:
+                    yield from self.ways(part.chosen(conditional.otherwise, "else"), way)
+            case dict() if is_hole(node):
+                yield from self._hole(read_hole(node, part.path), part, way)
+            case dict() if is_reference(node):
+                yield from self._reference(part, way)
+            case dict() if isinstance(value, Mapping):
+                yield from self._mapping(part, way)
+            case list() if isinstance(value, list) and len(value) == len(node):
+                yield from self._all([part.item(index) for index in range(len(node))], way)
+            case list() if isinstance(value, list):
+                self.furthest.ends(way, part, f"has {len(value)} items", [str(len(node))])
+            case _ if _same(node, value):
+                yield replace(way, told={part.path: node, **way.told}, read=way.read + 1)
+            case _:
+                self.furthest.ends(way, part, f"is {_shown(value)}", [_shown(node)])
+
+    def through(self, part: _Part, ways: Iterator[_Way]) -> Iterator[_Way]:
+        for way in ways:
+            yield from self.ways(part, way)
+
+    def _all(self, parts: Iterable[_Part], way: _Way) -> Iterator[_Way]:
+        """The ways through all parts; those without holes come first, as they tell at once what cannot be."""
+        open_: list[_Part] = []
+        for part in parts:
+            if not is_complete(part.node):
+                open_.append(part)
+            elif (gone := next(self.ways(part, way), None)) is not None:
+                way = gone
+            else:
+                return
+        ways = iter([way])
+        for part in open_:
+            ways = self.through(part, ways)
+        yield from ways
+
+    def _hole(self, hole: Hole, part: _Part, way: _Way) -> Iterator[_Way]:
+        match hole:
+            case Alternatives(options=options):
+                for name, option in options.items():
+                    yield from self.ways(part.chosen(option, name), way.further({part.path: name}, 0))
+            case Choice(options=options):
+                for option in options:
+                    if _same(option, part.value):
+                        yield way.further({part.path: option})
+                        return
+                self.furthest.ends(way, part, f"is {_shown(part.value)}", [_shown(option) for option in options])
+            case Integer(low=low, high=high, step=step):
+                if type(part.value) is int and part.value in range(low, high + 1, step):
+                    yield way.further({part.path: part.value})
+                    return
+                steps = f" in steps of {step}" if step > 1 else ""
+                self.furthest.ends(way, part, f"is {_shown(part.value)}", [f"{low} to {high}{steps}"])
+            case Real(low=low, high=high):
+                if type(part.value) in (int, float) and low <= part.value <= high:
+                    yield way.further({part.path: float(part.value)})
+                    return
+                self.furthest.ends(way, part, f"is {_shown(part.value)}", [f"{low} to {high}"])
+
+    def _mapping(self, part: _Part, way: _Way) -> Iterator[_Way]:
+        node, value = part.node, part.value
+        cells = node.get("cells")
+        by_use = isinstance(cells, dict) and not is_open(cells)
+        keys = [key for key in node if not (by_use and key == "cells")]
+        lacking = [key for key in keys if key not in value]
+        more = [key for key in value if key not in node]
+        if "op" in node and "op" in value and not is_open(node["op"]) and node["op"] != value["op"]:
+            self.furthest.ends(way, part, f"is {_shown(value)}", [_shown(node)])
+        elif lacking:
+            self.furthest.ends(way, part, f"lacks {lacking[0]!r}, which the space has")
+        elif more:
+            self.furthest.ends(way, part, f"has {more[0]!r}, which the space lacks")
+        else:
+            for gone in self._all([part.key(key) for key in keys], way):
+                yield from self._cells(part, gone) if by_use else [gone]
+
+    def _cells(self, part: _Part, way: _Way, done: tuple[str, ...] = ()) -> Iterator[_Way]:
+        """The cells that the document uses, directly or through one another, after those that are done."""
+        there = part.value.get("cells") or {}
+        part = replace(part, value={**part.value, "cells": there})
+        users = [value for key, value in part.value.items() if key != "cells"] + [there[name] for name in done]
+        used = [*used_cells(users), *(path.split(".")[1] for path in way.referred if path.startswith("cells."))]
+        name = next((name for name in used if name in part.node["cells"] and name not in done), None)
+        if name is None:
+            yield way
+        elif name not in there:
+            self.furthest.ends(way, part.key("cells"), f"lacks {name!r}, which is used")
+        else:
+            cell = part.key("cells").key(name)
+            for gone in self.ways(replace(cell, cell=cell.path), way):
+                yield from self._cells(part, gone, (*done, name))
+
+    def _reference(self, part: _Part, way: _Way) -> Iterator[_Way]:
+        """What a reference stands for is read in the document, where it has been put in."""
+        keys = [key for key in part.node if key in ("ref", *SCALING)]
+        prefix = SECTIONS[part.section]
+        document = {prefix: self.sections[part.section]} if prefix else self.sections[part.section]
+        for values in product(*(_values(part.node[key], join(part.path, key)) for key in keys)):
+            reference = dict(zip(keys, (value for value, _ in values), strict=True))
+            chosen = {name: value for _, names in values for name, value in names.items()}
+            try:
+                target = find(document, str(reference["ref"]))
+                expected = resolve_references({"is": target, "scaled": {**reference, "ref": "is"}})["scaled"]
+            except InputError as error:
+                self.furthest.ends(way, part, f"refers to what is not there: {error}")
+                continue
+            if _same(expected, part.value):
+                yield replace(way.further(chosen), referred=(*way.referred, str(reference["ref"])))
+            else:
+                scaled = ", scaled" * (len(reference) > 1)
+                offered = f"{_shown(expected)} (that of {reference['ref']}{scaled})"
+                self.furthest.ends(way, part, f"is {_shown(part.value)}", [offered])
+
+    def _holds(self, test: Test, part: _Part, way: _Way) -> bool:
+        match test:
+            case OnParameter(name=name):
+                return name in way.told and test.holds(way.told[name])
+            case _:
+                heard: dict[str, Sequence[Mapping[str, int]] | None] = {}
+                with suppress(Unfit):
+                    self.space.sample(Keeping(way.parameters), listening(self.context, heard) if self.context else None)
+                uses = heard.get(part.cell)
+                return uses is not None and test.holds(uses)
+
+
+def _values(node: Any, path: str) -> Iterator[tuple[Any, Mapping[str, Scalar]]]:
+    """The scalars that can stand in a place, each with its parameters."""
+    if not is_hole(node):
+        yield node, {}
+        return
+    match read_hole(node, path):
+        case Choice(options=options):
+            yield from ((option, {path: option}) for option in options)
+        case Alternatives(options=options):
+            for name, option in options.items():
+                for value, names in _values(option, join(path, name)):
+                    yield value, {path: name, **names}
+        case Integer(low=low, high=high, step=step):
+            yield from ((value, {path: value}) for value in range(low, high + 1, step))
+        case Real():
+            raise InputError(f"{path}: a reference scaled by any number of a range cannot be matched")
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values are equal; true is no 1."""
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+
+
+def _shown(value: Any) -> str:
+    """A value in few words."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case {"op": str() as op}:
+            return f"a {op}"
+        case dict():
+            return f"a mapping with {', '.join(map(str, value))}"[:60]
+        case list():
+            ops = [item.get("op") if isinstance(item, dict) else item for item in value]
+            return f"[{', '.join(map(str, ops))}]"[:60]
+        case _:
+            return f"{value!s:.60}"
