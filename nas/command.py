@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from nas.errors import InputError
 
@@ -9,6 +10,9 @@ from nas.errors import InputError
 def main(arguments: Sequence[str] | None = None, usage: str | None = None) -> int:
     """Runs the command; gives back its exit status. Input that is refused is one message, without a traceback."""
     given = sys.argv[1:] if arguments is None else list(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without "×" or "→" is no reason to end
     try:
         if any(argument in ("-h", "--help") for argument in given):
             return _help(usage or "")

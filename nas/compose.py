@@ -2,8 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
@@ -16,13 +15,13 @@ from hydra import compose, initialize_config_module
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from nas.errors import InputError, unknown
 from nas.overrides import GROUPS, SECTIONS, Edit, edited, parsed, split
-from nas.space.conditions import is_open
 from nas.space.groups import SpaceFile, space_files, space_names
+from nas.space.overlay import overlaid, refuse_merged
 
 KEYS = (*GROUPS, "architecture", "search", "study", "test", "tracking", "training")
 """What a configuration holds."""
@@ -56,40 +55,21 @@ def configuration(arguments: Sequence[str]) -> Configuration:
         InputError: an override, space, part or value that there is not, or a space file that is more than data.
     """
     edits, rest = split(parsed(arguments))
-    name = next((str(o.value()) for o in rest if _is_space(o)), None)
-    with ExitStack() as stack:
-        files_of_space: list[SpaceFile] = []
-        lines = [o.input_line or "" for o in rest]
-        if name is not None and name.endswith((".yaml", ".yml")):
-            files_of_space = _own_files(Path(name).expanduser(), _chosen(rest))
-            folder = Path(stack.enter_context(TemporaryDirectory()))
-            lines = [*_laid_out(files_of_space, folder), *(o.input_line or "" for o in rest if not _is_space(o))]
-            name = Path(name).stem
-        elif name is not None:
-            if any(_is_space(o) and not o.is_add() for o in rest):
-                raise InputError(f"search={name}: a space is added; write +search={name}")
-            files_of_space = space_files(name, [SHIPPED], _chosen(rest))
-        options = _composed(lines)
+    name, files_of_space = _space(rest)
+    with TemporaryDirectory() as folder:
+        lines = _laid_out(files_of_space, Path(folder))
+        options = _composed([*lines, *(o.input_line or "" for o in rest if not _names_space(o))])
     _refuse_unknown("configuration", options, KEYS)
     search = _mapping(options["search"], "search")
-    space = None
-    if files_of_space:
-        space = {section: search.pop(section) for section in SECTIONS if section in search}
-        space = _holes_whole(space, files_of_space[0])
-        _refuse_merged(space, "search", [hole for file in files_of_space for hole in _holes(file.content)])
-        space = edited(space, edits.search)
-        if "architecture" not in space:
-            raise InputError(f"search {name}: a space has the key architecture; this one has {list(space)}")
-        for section, value in space.items():
-            _mapping(value, f"search.{section}")
-    elif edits.search:
+    parts = {section: search.pop(section) for section in SECTIONS if section in search}
+    if edits.search and not files_of_space:
         raise InputError(f"search.{edits.search[0].path}: there is no space without +search=NAME")
     _refuse_unknown("search", search, ("budget",))
     training = edited({"training": options.pop("training")}, edits.training)["training"]
     return Configuration(
         options=options,
         space_name=name,
-        space=space,
+        space=_put_together(parts, files_of_space, edits.search) if files_of_space else None,
         architecture_edits=edits.architecture,
         training=_mapping(training, "training"),
         data=_deferred(options["data"], "data"),
@@ -98,27 +78,52 @@ def configuration(arguments: Sequence[str]) -> Configuration:
     )
 
 
-def _is_space(override: Override) -> bool:
+def _names_space(override: Override) -> bool:
     return override.key_or_group == "search"
 
 
-def _own_files(path: Path, chosen: Mapping[str, str]) -> list[SpaceFile]:
-    """The files of a space outside the package; its parts may lie beside it."""
+def _space(overrides: Sequence[Override]) -> tuple[str | None, list[SpaceFile]]:
+    """The name of the space that is asked for and its files, its own first; a path is a space outside the package."""
+    given = [str(override.value()) for override in overrides if _names_space(override)]
+    if not given:
+        return None, []
+    if len(given) > 1:
+        raise InputError(f"search: one space at a time; got {' and '.join(given)}")
+    if not given[0].endswith((".yaml", ".yml")):
+        return given[0], space_files(given[0], [SHIPPED], _chosen(overrides))
+    path = Path(given[0]).expanduser()
     if path.suffix != ".yaml" or not path.is_file():
-        raise InputError(f"search: no file {str(path)!r} (.yaml); spaces by name: {', '.join(space_names([SHIPPED]))}")
-    return space_files(path.stem, [path.parent, SHIPPED], chosen)
+        raise InputError(f"search: no file {given[0]!r} (.yaml); spaces by name: {', '.join(space_names([SHIPPED]))}")
+    return path.stem, space_files(path.stem, [path.parent, SHIPPED], _chosen(overrides))  # parts may lie beside it
 
 
 def _laid_out(space: Sequence[SpaceFile], folder: Path) -> list[str]:
-    """Writes the files of a space, its own first, where Hydra shall find them; the overrides that make it do so.
+    """Writes a space where Hydra shall find it; gives back the overrides that make Hydra do so.
 
-    What was checked is written, as JSON, so that nothing depends on how Hydra reads YAML.
+    What was checked is written, as JSON, so that nothing depends on how Hydra reads YAML. The space's own sections are
+    left out, which are laid over its parts afterwards.
     """
-    for name, file in [("own.yaml", space[0]), *((file.relative, file) for file in space[1:])]:
+    if not space:
+        return []
+    own = {key: value for key, value in space[0].content.items() if key not in SECTIONS}
+    for name, content in [("own.yaml", own), *((file.relative, file.content) for file in space[1:])]:
         copy = folder / "search" / name
         copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(json.dumps(file.content), encoding="utf-8")
-    return [f"hydra.searchpath=['file://{folder}','pkg://search_spaces']", "+search=own"]
+        copy.write_text(json.dumps(content), encoding="utf-8")
+    return [f"hydra.searchpath=['file://{folder}']", "+search=own"]
+
+
+def _put_together(parts: Mapping[str, Any], space: Sequence[SpaceFile], edits: Sequence[Edit]) -> Mapping[str, Any]:
+    """The space of its composed parts, its own file and the command line, each laid over the one before."""
+    refuse_merged(parts, [file.content for file in space[1:]], "search")
+    own = {section: value for section, value in space[0].content.items() if section in SECTIONS}
+    whole = overlaid(parts, own)
+    whole = edited({section: whole[section] for section in SECTIONS if section in whole}, edits)
+    if "architecture" not in whole:
+        raise InputError(f"search {space[0].relative}: a space has the key architecture; this one has {list(whole)}")
+    for section, value in whole.items():
+        _mapping(value, f"search.{section}")
+    return {**whole}
 
 
 def _chosen(overrides: Sequence[Override]) -> dict[str, str]:
@@ -151,57 +156,22 @@ def _explained(error: Exception) -> InputError:
         case ConfigCompositionException() if key := re.match(r"Could not override '([\w.@/]+)'", str(error)):
             if "/" in key[1]:
                 return InputError(f"{key[1]}: the space takes in no such part; to add one, write +{key[1]}=NAME")
-            parent, _, last = key[1].rpartition(".")
             with initialize_config_module("conf", version_base="1.3"):
-                there = OmegaConf.select(compose("config"), parent) if parent else compose("config")
-            return unknown(parent or "configuration", "key", last, [k for k in map(str, there or []) if k[0] != "_"])
+                there: Any = compose("config")
+            place = "configuration"
+            for word in key[1].split("."):
+                if not isinstance(there, DictConfig) or word not in there:
+                    keys = there if isinstance(there, DictConfig) else []
+                    return unknown(place, "key", word, [k for k in map(str, keys) if not k.startswith("_")])
+                there = there._get_node(word)
+                place = word if place == "configuration" else f"{place}.{word}"
+            return InputError(_line(error))
         case _:
             return InputError(_line(error))
 
 
 def _line(error: Exception) -> str:
     return " ".join(str(error).split())
-
-
-def _holes_whole(space: dict[str, Any], main: SpaceFile) -> dict[str, Any]:
-    """The holes that the space's own file sets over its parts, unmerged: OmegaConf would add the options of both."""
-    defaults = main.content.get("defaults", [])
-    if not defaults or defaults[-1] != "_self_":
-        return space
-    return {key: _over(value, main.content.get(key)) for key, value in space.items()}
-
-
-def _over(composed: Any, own: Any) -> Any:
-    if isinstance(own, Mapping) and (is_open(own) or is_open(composed)):
-        return own
-    if isinstance(own, Mapping) and isinstance(composed, Mapping):
-        return {key: _over(value, own.get(key)) for key, value in composed.items()}
-    return composed
-
-
-def _holes(node: Any) -> Iterator[Any]:
-    match node:
-        case dict():
-            if is_open(node):
-                yield node
-            for value in node.values():
-                yield from _holes(value)
-        case list():
-            for item in node:
-                yield from _holes(item)
-
-
-def _refuse_merged(node: Any, place: str, written: Sequence[Any]) -> None:
-    """Refuses a hole that no file holds: OmegaConf made it of two."""
-    match node:
-        case dict():
-            if is_open(node) and node not in written:
-                raise InputError(f"{place}: two files of the space fill it, one of them with a hole; put _self_ last")
-            for key, value in node.items():
-                _refuse_merged(value, f"{place}.{key}", written)
-        case list():
-            for index, item in enumerate(node):
-                _refuse_merged(item, f"{place}.{index}", written)
 
 
 def _refuse_unknown(place: str, given: Mapping[str, Any], known: Sequence[str]) -> None:

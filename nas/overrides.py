@@ -46,18 +46,33 @@ class Edits:
 
 def parsed(arguments: Sequence[str]) -> list[Override]:
     """Raises `InputError` for an argument that is no override, or one of several values."""
-    parser = OverridesParser.create()
     overrides = []
     for argument in arguments:
         try:
-            (override,) = parser.parse_overrides([argument])
+            override = _parsed(argument)
         except HydraException as error:
-            reason = " ".join(str(error).partition("See https")[0].split())
-            raise InputError(f"{argument}: not an override such as study.trials=10: {reason}") from None
+            override = _parsed_as_text(argument, error)
         if override.is_sweep_override():
             raise InputError(f"{argument}: several values at once; a search fills holes, {{choice: [...]}}, instead")
         overrides.append(override)
     return overrides
+
+
+def _parsed(argument: str) -> Override:
+    (override,) = OverridesParser.create().parse_overrides([argument])
+    return override
+
+
+def _parsed_as_text(argument: str, error: HydraException) -> Override:
+    """Values that Hydra cannot read, such as a path with a bracket, are text, unless they begin like something else."""
+    key, equals, value = argument.partition("=")
+    try:
+        if equals and not value.startswith(("[", "{", "(", "'", '"')):
+            return _parsed(f"{key}={quoted(value)}")
+    except HydraException:
+        pass
+    reason = " ".join(str(error).partition("See https")[0].split())
+    raise InputError(f"{argument}: not an override such as study.trials=10: {reason}")
 
 
 def split(overrides: Sequence[Override]) -> tuple[Edits, list[Override]]:
@@ -91,7 +106,7 @@ def quoted(value: str) -> str:
     >>> quoted("studies/a-1"), quoted("it's a study")
     ('studies/a-1', "'it\\\\'s a study'")
     """
-    if re.fullmatch(r"[A-Za-z0-9_./~-]+", value):
+    if re.fullmatch(r"[A-Za-z0-9_./-]+", value):
         return value
     return "'" + re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + (m[2] and "\\'"), value) + "'"
 
@@ -117,8 +132,8 @@ def _refuse_meddling(override: Override) -> None:
     key, written = override.key_or_group, override.input_line
     if override.package is not None:
         raise InputError(f"{written}: a part lands where its group says; leave out @{override.package}")
-    if key.split(".")[0] == "hydra" and key != "hydra.searchpath":
-        raise InputError(f"{written}: nothing is run by Hydra here; of its own settings there is hydra.searchpath")
+    if re.split("[./]", key)[0] == "hydra":
+        raise InputError(f"{written}: Hydra composes here and runs nothing; it has no settings")
     if override.is_delete() and "/" not in key:
         raise InputError(f"{written}: only parts and values of documents can be removed; others can be null")
     if key in GROUPS and not isinstance(override.value(), str):

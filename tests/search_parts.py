@@ -4,13 +4,16 @@
 """
 
 import csv
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler
 from rich.console import Console
@@ -40,6 +43,49 @@ training:
   batch_size: 32
   lr: {choice: [0.01, 0.03]}
 """
+
+
+PROGRAM = str(Path(__file__).parent.parent / "train.py")
+
+SLOT = ("pool.slots=1", "pool.threads=1", "trainer.accelerator=cpu")
+SEARCH = ("+search=tiny.yaml", "data=npz", "data.path=images.npz", *SLOT)
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What a search has left in its folder of studies, and said."""
+
+    home: Path
+    output: str
+    errors: str
+
+    @property
+    def folder(self) -> Path:
+        return self.home / "studies" / "tiny"
+
+
+_searched: list[Searched] = []
+
+
+def whole_search(folders: pytest.TempPathFactory) -> Searched:
+    """Four candidates of the tiny space, one after the other, mirrored in W&B offline; run once for all tests."""
+    if not _searched:
+        _searched.append(_search(prepared(folders.mktemp("searched"))))
+    return _searched[0]
+
+
+def _search(home: Path) -> Searched:
+    command = [sys.executable, PROGRAM, *SEARCH, "study.trials=4"]
+    done = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return Searched(home, done.stdout, done.stderr)
+
+
+def prepared(home: Path, space: str = TINY_SPACE) -> Path:
+    """The folder with the space tiny.yaml and images.npz in it."""
+    write_space(home / "tiny.yaml", space)
+    write_images(home / "images.npz")
+    return home
 
 
 def write_space(path: Path, text: str = TINY_SPACE) -> Path:

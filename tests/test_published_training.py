@@ -14,7 +14,7 @@ from nas.training.recipe import Training
 
 # RMSProp as the papers of v3 and v4 set it, but for its eps of 1.0, which suits their long trainings.
 RECIPE = Training.from_document(
-    {"optimizer": "rmsprop", "rmsprop_decay": 0.9, "rmsprop_eps": 1e-3, "momentum": 0.0, "lr": 2e-3, "weight_decay": 0.0}
+    {"optimizer": "rmsprop", "rmsprop_eps": 1e-3, "momentum": 0.0, "lr": 2e-3, "weight_decay": 0.0}
 )
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
 
 import optuna
@@ -19,7 +20,6 @@ from search_parts import driver, rows, tiny_space
 from search_targets import DIES, RAISES
 
 import nas.search.driver
-from nas.search.driver import INTERRUPTED
 from nas.search.options import Budget
 from nas.search.study import JOURNAL, load_study, trials
 
@@ -118,29 +118,23 @@ def test_candidates_that_raise_or_die_are_recorded_and_the_search_goes_on(tmp_pa
 
 
 def test_a_search_gives_up_after_too_many_failures_and_says_so(tmp_path: Path) -> None:
-    with (tmp_path / "said").open("w") as file:
-        space = tiny_space(lr=RAISES)
-        with driver(tmp_path / "study", 9, space, failures=2, console=Console(file=file, width=200)) as running:
+    said, space = StringIO(), tiny_space(lr=RAISES)
+    for failures, failed in ((2, 3), (2, 3), (3, 4)):
+        with driver(tmp_path, 9, space, failures=failures, console=Console(file=said, width=200)) as running:
             running.run()
-            assert running.progress.counts["failed"] == 3
-        with driver(tmp_path / "study", 9, space, failures=2, console=Console(file=file, width=200)) as again:
-            again.run()
-            assert again.progress.counts["failed"] == 3
-            assert not again.progress.ended
-        with driver(tmp_path / "study", 9, space, failures=3) as more:
-            more.run()
-            assert more.progress.counts["failed"] == 4
-    assert (tmp_path / "said").read_text().count("3 candidates have failed, more than study.failures=2") == 2
+            assert running.progress.counts["failed"] == failed
+    assert said.getvalue().count("3 candidates have failed, more than study.failures=2") == 2
+    assert "4 candidates have failed, more than study.failures=3" in said.getvalue()
 
 
 def test_candidates_over_the_budget_are_told_to_the_sampler_and_never_trained(tmp_path: Path) -> None:
-    with driver(tmp_path, 3, budget=Budget(parameters=50)) as running:
+    with driver(tmp_path, 3, budget=Budget(parameters=60)) as running:
         running.run()
         table = rows(running)
         over = [trial for trial in trials(running.study) if trial.user_attrs["state"] == "infeasible"]
     assert over
     assert all(trial.constraints["parameters"] > 0 for trial in over)
-    assert {row["state"] for row in table if int(row["parameters"]) > 50} == {"infeasible"}
+    assert {row["state"] for row in table if int(row["parameters"]) > 60} == {"infeasible"}
     assert running.progress.counts["complete"] == 3
     logs = {int(path.stem) for path in (tmp_path / "logs").iterdir()}
     assert logs == {int(row["number"]) for row in table if row["state"] == "complete"}
@@ -148,12 +142,12 @@ def test_candidates_over_the_budget_are_told_to_the_sampler_and_never_trained(tm
 
 
 def test_a_budget_that_nothing_fits_ends_the_search_with_a_line(tmp_path: Path, gives_up_soon: int) -> None:
-    with (tmp_path / "said").open("w") as file:
-        with driver(tmp_path, 3, budget=Budget(macs=1), console=Console(file=file, width=200)) as running:
-            running.run()
-            assert running.exhausted
-            assert running.progress.counts == {"infeasible": gives_up_soon}
-    assert "the space is exhausted, or nothing else fits" in (tmp_path / "said").read_text()
+    said = StringIO()
+    with driver(tmp_path, 3, budget=Budget(macs=1), console=Console(file=said, width=200)) as running:
+        running.run()
+        assert running.exhausted
+        assert running.progress.counts == {"infeasible": gives_up_soon}
+    assert "the space is exhausted, or nothing else fits" in said.getvalue()
 
 
 @pytest.mark.usefixtures("gives_up_soon")
@@ -203,16 +197,15 @@ def test_the_best_is_the_first_of_the_highest_and_is_told_at_once(tmp_path: Path
     found = []
     with driver(tmp_path, 6, on_best=found.append) as running:
         running.run()
-        values = {
-            trial.number: trial.value for trial in trials(running.study) if trial.user_attrs["state"] == "complete"
-        }
+        complete = [trial for trial in trials(running.study) if trial.user_attrs["state"] == "complete"]
+    values = {trial.number: trial.value for trial in complete}
     assert found[-1].number == max(values, key=lambda number: (values[number], -number))
     assert [trial.value for trial in found] == sorted(trial.value for trial in found)
 
 
 def test_the_tracker_hears_of_each_trained_candidate_once_and_of_no_other(tmp_path: Path) -> None:
     heard = Recorder()
-    with driver(tmp_path, 3, budget=Budget(parameters=50), tracker=heard) as running:
+    with driver(tmp_path, 3, budget=Budget(parameters=60), tracker=heard) as running:
         running.run()
         table = {int(row["number"]): row for row in rows(running)}
     trained = [number for number, row in table.items() if row["state"] == "complete"]
@@ -254,20 +247,10 @@ def without_time(row: dict[str, str]) -> dict[str, str]:
 
 
 def check_whole(folder: Path, undisturbed: list[dict[str, str]]) -> None:
-    """After the study has been run to its end: exact, with nothing counted twice, and what it would have been."""
+    """Runs the study to its end: it becomes the one that nothing has disturbed."""
     with driver(folder, TRIALS) as running:
         running.run()
-        table = rows(running)
-    assert Counter(row["state"] for row in table)["complete"] == TRIALS
-    assert [int(row["number"]) for row in table] == list(range(len(table)))
-    complete = [row for row in table if row["state"] == "complete"]
-    assert len({row["digest"] for row in complete}) == TRIALS
-    expected = {row["number"]: without_time(row) for row in undisturbed}
-    for row in table:
-        if row["state"] == "failed":
-            assert row["reason"] == INTERRUPTED
-        elif row["number"] in expected:
-            assert without_time(row) == expected[row["number"]]
+        assert [without_time(row) for row in rows(running)] == [without_time(row) for row in undisturbed]
     assert not (folder / "checkpoints").exists()
 
 
@@ -304,7 +287,8 @@ def check_kills(folder: Path, finished: tuple[Path, list[dict[str, str]]], seed:
     """Kills a searching program again and again, then lets it end."""
     moments = random.Random(seed)
     for _ in range(kills):
-        program = subprocess.Popen([sys.executable, search_parts.__file__, str(folder), str(TRIALS)])
+        arguments = [sys.executable, "-c", "import search_parts; search_parts.main()", str(folder), str(TRIALS)]
+        program = subprocess.Popen(arguments, cwd=Path(search_parts.__file__).parent)
         deadline = time.monotonic() + 60
         while not (folder / "lock").exists() and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -326,17 +310,6 @@ def test_a_search_killed_many_times_reaches_the_exact_total(
     tmp_path: Path, finished: tuple[Path, list[dict[str, str]]], seed: int
 ) -> None:
     check_kills(tmp_path / "study", finished, seed, kills=8)
-
-
-def test_a_trial_killed_before_its_parameters_were_complete_is_failed_and_not_counted(tmp_path: Path) -> None:
-    with driver(tmp_path, 1) as running:
-        trial = running.study.ask()
-        trial.suggest_categorical("network.body.width", search_parts.CHOICE["choice"])
-    with driver(tmp_path, 1, failures=0) as running:
-        running.run()
-        table = rows(running)
-    assert (table[0]["state"], table[0]["reason"]) == ("failed", INTERRUPTED)
-    assert running.progress.counts["complete"] == 1
 
 
 def test_a_study_can_be_read_while_it_is_searched(tmp_path: Path) -> None:

@@ -80,10 +80,15 @@ def written(ended: Ended) -> str:
 
 def count(number: float) -> str:
     """1234567 as 1.23 M."""
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if number >= size:
+    for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= 0.9995 * size:  # what rounds to the unit is written in it
             return f"{number / size:.3g} {unit}"
     return f"{number:.3g}"
+
+
+def number_of(number: int, things: str) -> str:
+    """2 and "epoch" as 2 epochs."""
+    return f"{number} {things}" if number == 1 else f"{number} {things}s"
 
 
 def duration(seconds: float) -> str:

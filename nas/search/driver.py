@@ -29,7 +29,6 @@ RANDOM_AFTER = 20  # twins and misfits in a row after which proposals are drawn 
 GIVE_UP_AFTER = 300  # ... and after which the space counts as exhausted
 
 CHECKPOINTS = "checkpoints"
-INTERRUPTED = "interrupted before its parameters were complete"
 
 
 @dataclass
@@ -101,7 +100,7 @@ class Driver:
                     interrupted.append(trial)
                 continue
             self.progress.counts[state] += 1
-            self._failed += state == states.FAILED and trial.user_attrs.get("reason") != INTERRUPTED
+            self._failed += state == states.FAILED
             if state in (*states.COUNTED, states.FAILED) and "key" in trial.user_attrs:
                 self._known.setdefault(trial.user_attrs["key"], trial.number)
             if state == states.COMPLETE:
@@ -124,14 +123,11 @@ class Driver:
         return not given_up and self.progress.counted + len(self._live) < self.trials
 
     def _readopted(self, frozen: FrozenTrial) -> tuple[Trial, Candidate] | None:
-        """An interrupted trial, opened again under its own number."""
+        """An interrupted trial, opened again under its own number; what it had not chosen yet it chooses now."""
+        self.study.sampler.before_trial(self.study, frozen)
         trial = Trial(self.study, frozen._trial_id)
-        if "key" not in frozen.user_attrs:
-            self._end(trial, states.FAILED, reason=INTERRUPTED)
-            return None
-        candidate = propose(self.space, TrialSuggest(trial))
-        assert isinstance(candidate, Candidate), "a trial with a key was a candidate"
-        return (trial, candidate) if self._worth_training(trial, candidate) else None
+        candidate = self._candidate(trial)
+        return None if candidate is None else (trial, candidate)
 
     def _next(self) -> tuple[Trial, Candidate] | None:
         """A new trial worth training; None if there is none to be found."""
@@ -141,25 +137,27 @@ class Driver:
                 if self._useless == RANDOM_AFTER:
                     self.study.sampler = SeededSampler(RandomSampler, self.seed)
                 trial = self.study.ask()
-                match self._proposal(trial):
-                    case Candidate() as candidate if self._worth_training(trial, candidate):
-                        self._useless = 0
-                        return trial, candidate
-                    case Misfit(reason):
-                        trial.set_constraint("fits", 1.0)
-                        self._end(trial, states.INFEASIBLE, reason=reason)
+                candidate = self._candidate(trial)
+                if candidate is not None:
+                    self._useless = 0
+                    return trial, candidate
                 self._useless += 1
         finally:
             self.study.sampler = own
         return None
 
-    def _proposal(self, trial: Trial) -> Candidate | Misfit | None:
-        """What the trial proposes; None if it is a document that is wrong in itself, which ends the trial."""
+    def _candidate(self, trial: Trial) -> Candidate | None:
+        """What the trial proposes. None if that is not worth training; the trial has ended then."""
         try:
-            return propose(self.space, TrialSuggest(trial))
+            proposal = propose(self.space, TrialSuggest(trial))
         except InputError as error:  # rare: documents with each option have been looked at before the search
             self._fail(trial, str(error), 0.0)
             return None
+        if isinstance(proposal, Misfit):
+            trial.set_constraint("fits", 1.0)
+            self._end(trial, states.INFEASIBLE, reason=proposal.reason)
+            return None
+        return proposal if self._worth_training(trial, proposal) else None
 
     def _worth_training(self, trial: Trial, candidate: Candidate) -> bool:
         """Records the candidate; ends its trial at once if it is over budget or another's twin."""

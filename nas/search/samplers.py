@@ -19,17 +19,17 @@ class SeededSampler(BaseSampler):
     def __init__(self, make: Callable[..., BaseSampler], seed: int) -> None:
         self._make = make
         self._seed = seed
-        self._sampler = self._made(seed)
+        self._sampler = self._made()
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        derived = sha256(f"{self._seed}:{trial.number}".encode()).digest()
-        self._sampler = self._made(int.from_bytes(derived[:4], "big"))
+        self._sampler = self._made(trial.number)
         self._sampler.before_trial(study, trial)
 
-    def _made(self, seed: int) -> BaseSampler:
+    def _made(self, *purpose: int | str) -> BaseSampler:
+        derived = sha256(":".join(map(str, (self._seed, *purpose))).encode()).digest()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)  # of TPE's groups, which conf chooses knowingly
-            return self._make(seed=seed)
+            return self._make(seed=int.from_bytes(derived[:4], "big"))
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         return self._sampler.infer_relative_search_space(study, trial)
@@ -42,7 +42,9 @@ class SeededSampler(BaseSampler):
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        return self._sampler.sample_independent(study, trial, param_name, param_distribution)
+        # seeded by name, so that a trial interrupted between two of them goes on as it would have
+        sampler = self._made(trial.number, param_name)
+        return sampler.sample_independent(study, trial, param_name, param_distribution)
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         self._sampler.after_trial(study, trial, state, values)

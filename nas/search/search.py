@@ -22,7 +22,7 @@ from nas.overrides import quoted
 from nas.pool import Pool
 from nas.search import files, states
 from nas.search.checks import check_sampler, check_space
-from nas.search.display import best_table, display, say
+from nas.search.display import best_table, display, number_of, say
 from nas.search.driver import Driver, ended_trials
 from nas.search.options import Budget, PoolOptions, StudyOptions, TrainerOptions, checked_name, section, study_folder
 from nas.search.proposal import Candidate, propose
@@ -109,8 +109,9 @@ def search(
                 warn=shown.say,
             )
             shown.say(
-                f"study {name!r}: {study_options.trials} candidates of {space_name} ({len(candidates.holes)} holes) on "
-                f"{data.name}, {slots} at a time with {threads} {'thread' if threads == 1 else 'threads'} each"
+                f"study {name!r}: {number_of(study_options.trials, 'candidate')} of {space_name} "
+                f"({number_of(len(candidates.holes), 'hole')}) on {data.name}, {slots} at a time with "
+                f"{number_of(threads, 'thread')} each"
             )
             driver = Driver(
                 study=study,

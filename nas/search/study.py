@@ -66,8 +66,8 @@ def load_study(folder: Path, sampler: BaseSampler | None = None, pruner: BasePru
         storage = _storage(journal)
         names = optuna.get_all_study_names(storage)
         return optuna.load_study(study_name=names[0], storage=storage, sampler=sampler, pruner=pruner)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:  # as its lines happen to look
-        raise InputError(f"{journal}: not a journal of a study ({error})") from None
+    except Exception as error:  # Optuna raises almost anything, by what the lines happen to look like
+        raise InputError(f"{journal}: not a journal of a study ({type(error).__name__}: {error})") from None
 
 
 def _mended(journal: Path) -> bool:

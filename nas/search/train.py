@@ -14,7 +14,7 @@ from nas.data.images import ImageData
 from nas.errors import InputError
 from nas.overrides import Edit, edited
 from nas.search import files
-from nas.search.display import count, duration, say
+from nas.search.display import count, duration, number_of, say
 from nas.search.options import PoolOptions, StudyOptions, TrainerOptions, checked_name, section, study_folder
 from nas.search.study import JOURNAL
 from nas.space.reading import read_document
@@ -52,15 +52,18 @@ def train(
     data = load()
     if test and data.test is None:
         raise InputError(f"test: data {data.name!r} has no test split")
-    architecture = Architecture.from_document(document["architecture"])
-    recipe = Training.from_document(document["training"])
-    price = cost(architecture, (data.channels, *data.size), data.classes)
+    try:
+        architecture = Architecture.from_document(document["architecture"])
+        recipe = Training.from_document(document["training"])
+        price = cost(architecture, (data.channels, *data.size), data.classes)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
     home = path.parent if (path.parent / JOURNAL).exists() and study.name is None else None
     home = home or study_folder(study, study.name or checked_name(path.stem))
     say(
         console,
         f"{source}: {count(price.parameters)} parameters, {count(price.macs)} MACs at "
-        f"{data.channels}×{data.size[0]}×{data.size[1]}; {recipe.epochs} epochs on {data.name}",
+        f"{data.channels}×{data.size[0]}×{data.size[1]}; {number_of(recipe.epochs, 'epoch')} on {data.name}",
     )
     _note_differences(record, data, console)
 
@@ -100,7 +103,7 @@ def train(
     about = {"data": {"name": data.name, "fingerprint": data.fingerprint, "class_names": list(data.class_names)}}
     files.write_atomically(folder / "document.yaml", files.yaml_text({**written, "record": {**outcome, **about}}))
     files.write_atomically(folder / "result.yaml", files.yaml_text(outcome))
-    say(console, f"{METRIC} {result.value:.4f} after {result.epochs} epochs in {duration(result.seconds)}")
+    say(console, f"{METRIC} {result.value:.4f} after {number_of(result.epochs, 'epoch')} in {duration(result.seconds)}")
     if METRIC in record and record["data"].get("fingerprint") == data.fingerprint:
         say(console, f"the search had {record[METRIC]!r}, this training has {result.value!r}")
     if result.test is not None:

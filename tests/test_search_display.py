@@ -1,0 +1,149 @@
+"""What a search shows: lines where the output is no terminal, a live table where it is one."""
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from nas.search.display import LineDisplay, LiveDisplay, best_table, console, count, display, duration, say, written
+from nas.search.progress import Ended, Progress, Running
+
+BEST = Ended(3, "complete", 0.75, 295_000, 8_300_000, 13.46)
+
+
+def progress() -> Progress:
+    made = Progress("inception_cell", 24, 2, started=0.0)
+    made.counts.update(complete=3, twin=1)
+    made.running[5] = Running(5, 6, 267_000, 8_570_000, started=3.0, epoch=1, value=0.484)
+    made.running[6] = Running(6, 6, 300_000, 8_600_000, started=70.0)
+    made.best, made.ended = BEST, 3
+    return made
+
+
+def terminal(width: int = 80) -> Console:
+    return Console(file=StringIO(), force_terminal=True, width=width, color_system=None)
+
+
+def shown(to: Console) -> str:
+    assert isinstance(to.file, StringIO)
+    return to.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("ended", "line"),
+    [
+        (BEST, "trial 3 complete 0.7500 (295 k parameters, 8.3 M MACs) in 13 s"),
+        (
+            Ended(0, "failed", None, 5, 7, 2.0, "no [bold]memory"),
+            "trial 0 failed (5 parameters, 7 MACs) in 2.0 s: no [bold]memory",
+        ),
+        (Ended(1, "infeasible", None, 0, 0, 0.0, "does not fit"), "trial 1 infeasible: does not fit"),
+    ],
+)
+def test_a_trial_is_one_line(ended: Ended, line: str) -> None:
+    assert written(ended) == line
+    to = Console(file=StringIO(), width=30)
+    LineDisplay(to).tell(ended, progress())
+    assert shown(to) == f"[3/24] {line}; best 0.7500 (trial 3)\n"
+
+
+def test_output_that_is_no_terminal_has_no_control_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = StringIO()
+    monkeypatch.setattr("sys.stdout", out)
+    plain = console()
+    lines = display(plain)
+    lines.show(progress())
+    lines.tell(BEST, progress())
+    lines.say("a line")
+    plain.print(best_table([BEST], {3: "d" * 16}))
+    lines.close()
+    assert "\x1b" not in out.getvalue()
+    assert out.getvalue().startswith("[3/24] trial 3")
+    assert "d" * 16 in out.getvalue()
+
+
+def test_the_live_table_shows_what_runs_the_best_the_counts_and_the_time_left() -> None:
+    to = terminal()
+    live = display(to)
+    assert isinstance(live, LiveDisplay)
+    live.show(progress())
+    live.tell(BEST, progress())
+    live.close()
+    text = shown(to)
+    for part in (
+        "inception_cell",
+        "3/24",
+        "3 complete, 1 twin",
+        "best 0.7500 (trial 3, 295 k parameters",
+        "1/6",
+        "0.4840",
+        "left",
+    ):
+        assert part in text
+    assert "[3/24] trial 3 complete" in text
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_no_line_of_the_live_table_wraps(width: int) -> None:
+    from nas.search.display import _table
+
+    to = terminal(width)
+    to.print(_table(progress(), now=75.0))
+    lines = shown(to).splitlines()
+    assert len(lines) == 5
+    assert max(map(len, lines)) <= width
+
+
+def test_a_live_table_can_be_shown_before_anything_runs() -> None:
+    to = terminal()
+    live = display(to)
+    live.show(Progress("new", 3, 1, started=0.0))
+    live.close()
+    assert "0/3" in shown(to)
+
+
+def test_the_best_table_has_complete_trials_alone_best_first() -> None:
+    ended = [
+        Ended(number, "complete", value, 1, 1, 1.0) for number, value in enumerate((0.2, 0.5, 0.5, 0.1, 0.3, 0.4, 0.0))
+    ]
+    ended += [Ended(9, "twin", 0.9, 1, 1, 0.0), Ended(10, "pruned", 0.8, 1, 1, 0.0)]
+    to = Console(file=StringIO(), width=100)
+    to.print(best_table(ended, {1: "digest-of-1"}))
+    rows = [line.split() for line in shown(to).splitlines()[2:]]
+    assert [row[0] for row in rows] == ["1", "2", "5", "4", "0"]
+    assert rows[0][-1] == "digest-of-1"
+
+
+def test_a_line_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    say(Console(width=20), "/a/very/long/path/[red]that/is/not/wrapped: 0.123")
+    assert capsys.readouterr().out == "/a/very/long/path/[red]that/is/not/wrapped: 0.123\n"
+
+
+@pytest.mark.parametrize(
+    ("function", "value", "text"),
+    [
+        (count, 0, "0"),
+        (count, 999, "999"),
+        (count, 1234, "1.23 k"),
+        (count, 1_234_567, "1.23 M"),
+        (count, 999_999, "1 M"),
+        (count, 5.7e9, "5.7 G"),
+        (duration, 0.04, "0.0 s"),
+        (duration, 9.44, "9.4 s"),
+        (duration, 59.6, "1 min 0 s"),
+        (duration, 83, "1 min 23 s"),
+        (duration, 3725, "1 h 2 min"),
+    ],
+)
+def test_numbers_are_short(function: Any, value: float, text: str) -> None:
+    assert function(value) == text
+
+
+def test_the_time_left_follows_from_this_run_alone() -> None:
+    made = Progress("s", trials=10, slots=2, started=100.0)
+    made.counts.update(complete=4, twin=9)
+    assert made.counted == 4
+    assert made.seconds_left(160.0) is None
+    made.ended = 2
+    assert made.seconds_left(160.0) == 6 * 30.0

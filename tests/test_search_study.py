@@ -1,0 +1,139 @@
+"""A study on disk: opened, pinned, held, and mended after a kill."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.pruners import NopPruner
+from optuna.samplers import RandomSampler
+
+from nas.errors import InputError
+from nas.search.study import JOURNAL, held, load_study, open_study, trials
+
+PIN = {
+    "search": {"architecture": {"network": [{"op": "conv", "name": "a", "width": {"choice": [1, 2]}}]}},
+    "data": {"name": "digits", "fingerprint": "f"},
+    "study": {"seed": 0},
+}
+
+
+def opened(folder: Path, pin: Any = PIN) -> optuna.Study:
+    return open_study(folder, "study", pin, RandomSampler(seed=0), NopPruner())
+
+
+def add_trial(study: optuna.Study) -> None:
+    trial = study.ask()
+    trial.suggest_int("x", 1, 9)
+    study.tell(trial, 1.0)
+
+
+def test_a_study_is_made_once_and_opened_again(tmp_path: Path) -> None:
+    add_trial(opened(tmp_path / "new" / "study"))
+    add_trial(opened(tmp_path / "new" / "study"))
+    assert [trial.number for trial in trials(load_study(tmp_path / "new" / "study"))] == [0, 1]
+    assert opened(tmp_path / "new" / "study").direction == optuna.study.StudyDirection.MAXIMIZE
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"data": {"name": "digits", "fingerprint": "g"}}, 'data.fingerprint: "f" in the study, "g" asked for now'),
+        ({"study": {"seed": 1}}, "study.seed: 0 in the study, 1 asked for now"),
+        (
+            {"search": {"architecture": {"network": [{"op": "conv", "name": "a", "width": {"choice": [1, 2, 3]}}]}}},
+            'search.architecture.network.a.width: {"choice": [1, 2]} in the study, {"choice": [1, 2, 3]} asked for now',
+        ),
+        ({"sampler": {"n": 1}}, "sampler.n: nothing in the study, 1 asked for now"),
+        ({"data": {}}, 'data.name: "digits" in the study, nothing asked for now'),
+        ({"study": {"seed": False}}, "study.seed: 0 in the study, false asked for now"),
+    ],
+)
+def test_another_pin_is_refused_with_what_differs_and_changes_nothing(
+    tmp_path: Path, changed: dict[str, Any], said: str
+) -> None:
+    add_trial(opened(tmp_path))
+    before = (tmp_path / JOURNAL).read_bytes()
+    with pytest.raises(InputError, match="study 'study' was made with something else") as refused:
+        opened(tmp_path, PIN | changed)
+    assert said in str(refused.value)
+    assert "study.name=..." in str(refused.value)
+    assert (tmp_path / JOURNAL).read_bytes() == before
+
+
+def test_of_many_differences_the_first_are_listed(tmp_path: Path) -> None:
+    opened(tmp_path, {"training": {f"k{number}": 0 for number in range(9)}})
+    with pytest.raises(InputError, match="and 3 more"):
+        opened(tmp_path, {"training": {f"k{number}": 1 for number in range(9)}})
+
+
+def test_the_order_of_keys_and_a_round_trip_make_no_other_pin(tmp_path: Path) -> None:
+    opened(tmp_path)
+    opened(tmp_path, json.loads(json.dumps(dict(reversed(PIN.items())))))
+
+
+@pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n", b"hello\n", b"[1]\n", b'{"a": 1}\n', b'{"op_code": 99}\n'])
+def test_a_file_that_is_no_journal_is_refused_and_kept(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / JOURNAL).write_bytes(content)
+    with pytest.raises(InputError, match="not a journal of a study"):
+        opened(tmp_path)
+    with pytest.raises(InputError, match="not a journal of a study"):
+        load_study(tmp_path)
+    assert (tmp_path / JOURNAL).read_bytes() == content
+
+
+def test_a_folder_without_a_study_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no study there \(journal.log is missing\)"):
+        load_study(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("tail", [b"", b'{"op_code": 4, "wor', b"\0" * 40, b"\0" * 4000])
+def test_a_journal_with_a_torn_end_is_continued(tmp_path: Path, tail: bytes) -> None:
+    add_trial(opened(tmp_path))
+    whole = (tmp_path / JOURNAL).read_bytes()
+    (tmp_path / JOURNAL).write_bytes(whole + tail)
+    add_trial(opened(tmp_path))
+    assert (tmp_path / JOURNAL).read_bytes().startswith(whole)
+    assert [trial.number for trial in trials(load_study(tmp_path))] == [0, 1]
+
+
+@pytest.mark.parametrize("content", [b"", b'{"op_co'])
+def test_a_study_killed_before_its_first_record_is_begun_anew(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / JOURNAL).write_bytes(content)
+    add_trial(opened(tmp_path))
+    assert len(load_study(tmp_path).trials) == 1
+
+
+def test_the_lock_of_a_killed_writer_stops_nobody(tmp_path: Path) -> None:
+    opened(tmp_path)
+    Path(f"{tmp_path / JOURNAL}.lock").symlink_to(tmp_path / JOURNAL)
+    add_trial(opened(tmp_path))
+
+
+def test_a_held_folder_is_refused_to_others_with_who_holds_it(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from nas.search.study import held\n"
+        "with held(Path(sys.argv[1])): print('holding', flush=True); sys.stdin.read()"
+    )
+    arguments = [sys.executable, "-c", code, str(tmp_path / "study")]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "holding\n"
+        refused = pytest.raises(InputError, match=rf"another search runs in this study \(process {other.pid} on ")
+        with refused, held(tmp_path / "study"):
+            pass
+        other.kill()
+    with held(tmp_path / "study"):
+        assert (tmp_path / "study" / "lock").read_text().startswith(f"process {os.getpid()} on ")
+
+
+@pytest.mark.parametrize("parent", ["/dev/null", "a file"])
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, parent: str) -> None:
+    (tmp_path / "a file").write_text("")
+    with pytest.raises(InputError, match=r"study\.folder: .* cannot be written"), held(tmp_path / parent / "study"):
+        pass
