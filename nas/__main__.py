@@ -1,4 +1,4 @@
-"""Commands on networks: `python -m nas draw NAME`, `python -m nas describe NAME`; `--help` lists them.
+"""Commands on networks and search spaces: `python -m nas draw NAME`, `python -m nas space NAME`; `--help` lists them.
 
 A network is a published name, or the file of an architecture or candidate.
 """
@@ -24,12 +24,19 @@ class Verb:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; gives back its exit status. Input that is refused is one line on stderr, and status 2."""
-    parser = ArgumentParser("python -m nas", description="Commands on networks.")
+    parser = ArgumentParser("python -m nas", description="Commands on networks and search spaces.")
     commands = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
     for name, verb in VERBS.items():
-        verb.add_arguments(commands.add_parser(name, help=verb.help, description=verb.help))
+        command = commands.add_parser(name, help=verb.help, description=verb.help)
+        verb.add_arguments(command)
+        said = "a module of yours to import first, such as one that registers ops; may be repeated"
+        command.add_argument("--imports", action="append", default=[], metavar="MODULE", help=said)
     given = parser.parse_args(arguments)
     try:
+        if given.imports:
+            from nas.architecture.own_ops import import_own
+
+            import_own(given.imports, "--imports")
         VERBS[given.verb].run(given)
         sys.stdout.flush()
     except InputError as error:
@@ -97,9 +104,51 @@ def _describe(given: Namespace) -> None:
     print(table(root), end="")
 
 
+def _space_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("space", metavar="NAME_OR_FILE", help="a shipped search space, or the file of one")
+    parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="as on train.py's command line: search.…=…")
+    for name, default, said in SPACE_NUMBERS:
+        parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{said}; default: {default}")
+    for name in ("parameters", "macs"):
+        said = f"of the candidates, say how many have more {name} than this, such as 1e6"
+        parser.add_argument(f"--budget-{name}", type=float, metavar="N", help=said)
+    parser.add_argument("--draw", type=Path, metavar="FOLDER", help="write pictures of the space and of ten candidates")
+
+
+SPACE_NUMBERS = (
+    ("data-size", 28, "height and width of the images"),
+    ("channels", 1, "channels of the images"),
+    ("classes", 10, "number of classes"),
+    ("samples", 1000, "random candidates to price"),
+    ("enumerate", 2000, "up to so many architectures, all are made to count the different ones"),
+)
+
+
+def _space(given: Namespace) -> None:
+    from nas.compose import configuration
+    from nas.overrides import quoted
+    from nas.search.options import Budget
+    from nas.search.spaces import at_data, described, draw_candidates
+
+    for name, _, _ in SPACE_NUMBERS:
+        value: int = getattr(given, name.replace("-", "_"))
+        if value < (0 if name == "enumerate" else 1):
+            raise InputError(f"--{name}: expected at least {0 if name == 'enumerate' else 1}; got {value}")
+    config = configuration([f"+search={quoted(given.space)}", *given.overrides])
+    assert config.space is not None, "a space was added"
+    space = at_data(config.space, given.channels, given.data_size, given.classes)
+    budget = Budget(given.budget_parameters, given.budget_macs)
+    for line in described(space, str(config.space_name), given.samples, budget, given.enumerate):
+        print(line, flush=True)
+    if given.draw:
+        for path in draw_candidates(space, str(config.space_name), given.draw):
+            print(path)
+
+
 VERBS = {
     "draw": Verb("Draw a network, or one of its cells, as SVG.", _draw_arguments, _draw),
     "describe": Verb("List the ops of a network with shapes, parameters and MACs.", _describe_arguments, _describe),
+    "space": Verb("Say what a search space holds: documents, networks, their prices.", _space_arguments, _space),
 }
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from nas.overrides import GROUPS, SECTIONS, Edit, edited, parsed, split
 from nas.space.groups import SpaceFile, space_files, space_names
 from nas.space.overlay import overlaid, refuse_merged
 
-KEYS = (*GROUPS, "architecture", "search", "study", "test", "tracking", "training")
+KEYS = (*GROUPS, "architecture", "imports", "search", "study", "test", "tracking", "training")
 """What a configuration holds."""
 
 SHIPPED = Path(str(files("search_spaces"))) / "search"

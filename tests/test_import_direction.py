@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": {"architecture", "cost", "data", "network", "space", "errors"},
     "pool": {"errors"},
     "tracking": {"errors"},
-    "drawing": {"architecture", "cost", "errors"},
+    "drawing": {"architecture", "cost", "space", "errors"},
     "weights": {"architecture", "network", "space", "errors"},
     "overrides": {"space", "errors"},
     "compose": {"overrides", "space", "errors"},
@@ -30,7 +30,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("architecture", "cost", "data", "drawing", "overrides", "pool", "space", "tracking", "training", "errors"),
     },
     "command": {"architecture", "compose", "cost", "drawing", "search", "space", "errors"},
-    "__main__": {"architecture", "cost", "command", "drawing", "space", "weights", "errors"},
+    "__main__": {
+        *("architecture", "command", "compose", "cost", "drawing", "overrides", "search", "space", "weights", "errors"),
+    },
 }
 """What each part of the library may import of the others. A new part says here where it stands."""
 

@@ -10,6 +10,7 @@ from itertools import groupby
 from nas.architecture import Architecture
 from nas.architecture.fields import Pair, Sides
 from nas.architecture.ops import (
+    KINDS,
     LRN,
     Activation,
     AdaptivePool,
@@ -167,7 +168,7 @@ def leaf_text(op: Op, shape: Shape) -> str:
         case Activation(activation=activation):
             return activation
         case _:
-            return WORDS[type(op)]
+            return WORDS.get(type(op)) or KINDS[type(op)]
 
 
 WORDS: dict[type[Op], str] = {

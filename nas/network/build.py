@@ -9,7 +9,7 @@ from nas.architecture import Architecture
 from nas.architecture.fields import Pair
 from nas.architecture.ops import Aux, Branches, Cell, Chain, Graph, Residual
 from nas.architecture.plan import Node, plan
-from nas.network.layers import ACTIVATIONS, LAYERS
+from nas.network.layers import ACTIVATIONS, layer
 
 
 class Parallel(nn.Module):
@@ -170,7 +170,7 @@ def _module(node: Node) -> nn.Module:
             chains = iter(node.children)
             return GraphSum({name: {of: _sequence(next(chains).children) for of, _ in terms} for name, terms in nodes})
         case op:
-            return LAYERS[type(op)](op, node.input)
+            return layer(op, node.input)
 
 
 def _sequence(nodes: tuple[Node, ...]) -> nn.Module:

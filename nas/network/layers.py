@@ -1,5 +1,6 @@
 """The modules of the leaves: one for each op that computes something."""
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -9,8 +10,10 @@ from torch.nn import functional
 
 from nas.architecture import ops
 from nas.architecture.fields import BatchNorm, Sides
-from nas.architecture.ops import Op
+from nas.architecture.ops import KINDS, Op
+from nas.architecture.own_ops import LAYERS_OF
 from nas.architecture.shapes import Shape, is_map
+from nas.errors import InputError
 
 ACTIVATIONS: dict[str, Callable[[bool], nn.Module]] = {
     "none": lambda inplace: nn.Identity(),
@@ -188,3 +191,17 @@ LAYERS: dict[type[Op], Layer] = {
     ops.ChannelAffine: lambda op, shape: ChannelAffine(op),
 }
 """The module of each concrete leaf, given the shape that comes in."""
+
+
+def layer(op: Op, shape: Shape) -> nn.Module:
+    """The module of a concrete leaf. Raises `InputError` for an op of the user's own without one."""
+    kind = type(op)
+    if kind not in LAYERS:
+        if kind not in LAYERS_OF:
+            raise InputError(f"the op {KINDS[kind]!r} has no layer; register it with one (docs/extending.md)")
+        module, _, function = LAYERS_OF[kind].partition(":")
+        try:
+            LAYERS[kind] = getattr(importlib.import_module(module), function)
+        except (ImportError, AttributeError) as error:
+            raise InputError(f"the layer {LAYERS_OF[kind]} of the op {KINDS[kind]!r}: {error}") from None
+    return LAYERS[kind](op, shape)

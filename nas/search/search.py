@@ -34,7 +34,7 @@ from nas.tracking import TRACKERS, open_tracker
 from nas.training.job import Job
 from nas.training.recipe import METRIC, Training
 
-RETRAINED_WITH = ("data=", "data.", "trainer.accelerator=", "trainer.precision=")
+RETRAINED_WITH = ("data=", "data.", "imports=", "trainer.accelerator=", "trainer.precision=")
 """What of a search's command line repeats a value, beside the document."""
 
 
@@ -68,7 +68,11 @@ def search(
     seed = study_options.seed or 0
     folder = study_folder(study_options, name)
     with Pool(
-        "nas.training.job:run", slots=slots, threads=threads, preload=["nas.training.candidate"], **limits
+        "nas.training.job:run",
+        slots=slots,
+        threads=threads,
+        preload=["nas.training.candidate", *options["imports"]],
+        **limits,
     ) as pool:
         data = load()
         candidates = candidate_space(space, training, data, seed, trainer.max_epochs)
