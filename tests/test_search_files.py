@@ -15,6 +15,7 @@ from optuna.trial import TrialState, create_trial
 from nas.architecture import Architecture
 from nas.architecture.published import published_names
 from nas.search.files import TEST_READS, record_test_read, trials_csv, write_atomically, yaml_text
+from nas.space.reading import parse_document
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
 TEXT_KEYS = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=6)
@@ -48,6 +49,14 @@ def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path: Path) 
 @given(DOCUMENTS)
 def test_every_document_is_read_back_as_it_was(document: dict[str, Any]) -> None:
     assert yaml.safe_load(yaml_text(document)) == document
+
+
+@pytest.mark.parametrize(
+    "text", ["1e3", "-1e-3", "+1e3", ".5e3", "1_0.5", "no", "null", "~", "2020-01-01", "0x10", "a: b"]
+)
+def test_a_text_that_looks_like_something_else_stays_a_text(text: str) -> None:
+    document = {"class_names": [text, "b"], "name": text}
+    assert parse_document(yaml_text(document), "here") == document
 
 
 @pytest.mark.parametrize("name", published_names())

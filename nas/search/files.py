@@ -13,6 +13,7 @@ import yaml
 from optuna.trial import FrozenTrial
 
 from nas.search.states import word
+from nas.space.reading import FLOAT
 
 BEST = "best.yaml"
 TRIALS = "trials.csv"
@@ -50,6 +51,7 @@ def _deep(node: Any) -> bool:
     return any(isinstance(value, dict | list) for value in _parts(node)) or (isinstance(node, dict) and "op" in node)
 
 
+_Dumper.add_implicit_resolver(*FLOAT)  # so that the text 1e3, a class name say, is quoted
 _Dumper.add_representer(dict, _represent)
 _Dumper.add_representer(list, _represent)
 

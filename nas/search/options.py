@@ -1,5 +1,6 @@
 """The options of a search or training, as checked values; each class is one section of the configuration."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -112,6 +113,11 @@ def section(kind: type[T], options: Mapping[str, Any], place: str) -> T:
         if key not in known:
             raise unknown(place, "key", key, known)
     return kind(**options)
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def study_folder(options: StudyOptions, name: str) -> Path:

@@ -1,6 +1,5 @@
 """A search from its configuration to its study folder."""
 
-import os
 import shlex
 import signal
 import subprocess
@@ -24,7 +23,16 @@ from nas.search import files, states
 from nas.search.checks import check_sampler, check_space
 from nas.search.display import best_table, display, number_of, say
 from nas.search.driver import Driver, ended_trials
-from nas.search.options import Budget, PoolOptions, StudyOptions, TrainerOptions, checked_name, section, study_folder
+from nas.search.options import (
+    Budget,
+    PoolOptions,
+    StudyOptions,
+    TrainerOptions,
+    checked_name,
+    cores,
+    section,
+    study_folder,
+)
 from nas.search.proposal import Candidate, propose
 from nas.search.samplers import SeededSampler
 from nas.search.study import JOURNAL, held, open_study, trials
@@ -169,10 +177,9 @@ def candidate_space(
 
 def _slots(options: PoolOptions, accelerator: str, most: int) -> tuple[int, int]:
     """How many candidates at once, and with how many threads each."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     gpus = 0 if accelerator == "cpu" else _gpus()
-    slots = options.slots or (1 if gpus else min(cores, most))
-    return slots, options.threads or max(1, cores // slots)
+    slots = options.slots or (1 if gpus else min(cores(), most))
+    return slots, options.threads or max(1, cores() // slots)
 
 
 def _gpus() -> int:

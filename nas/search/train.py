@@ -1,6 +1,5 @@
 """Training one document without a search: a found one, a published one, or the default network."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from nas.errors import InputError
 from nas.overrides import Edit, edited
 from nas.search import files
 from nas.search.display import count, duration, number_of, say
-from nas.search.options import PoolOptions, StudyOptions, TrainerOptions, checked_name, section, study_folder
+from nas.search.options import PoolOptions, StudyOptions, TrainerOptions, checked_name, cores, section, study_folder
 from nas.search.study import JOURNAL
 from nas.space.reading import read_document
 from nas.training.recipe import METRIC, Training
@@ -79,7 +78,7 @@ def train(
         result = train_candidate(
             {**document, "training": recipe.to_document()},
             load,
-            threads=pool.threads or record.get("threads") or _cores(),
+            threads=pool.threads or record.get("threads") or cores(),
             accelerator=trainer.accelerator,
             precision=trainer.precision,
             report=report,
@@ -167,7 +166,3 @@ def _new_folder(home: Path) -> Path:
             number += 1
         except OSError as error:
             raise InputError(f"study.folder: {home} cannot be written ({error.strerror})") from None
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

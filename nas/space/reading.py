@@ -40,13 +40,16 @@ class _Loader(_BaseLoader):  # type: ignore[misc, valid-type]
         return mapping
 
 
-_Loader.add_implicit_resolver(
+FLOAT = (
     "tag:yaml.org,2002:float",
     re.compile(
         r"^[-+]?(\d[\d_]*\.[\d_]*([eE][-+]?\d+)?|\d[\d_]*[eE][-+]?\d+|\.\d+([eE][-+]?\d+)?|\.(inf|Inf|nan|NaN))$"
     ),
     list("-+0123456789."),
 )
+"""What is a real number here, as PyYAML's `add_implicit_resolver` takes it; whoever writes documents needs it too."""
+
+_Loader.add_implicit_resolver(*FLOAT)
 
 
 def read_document(path: Path) -> Document:
