@@ -14,6 +14,8 @@ from nas.training.result import Result
 
 RAISES, DIES = 13.0, 14.0
 """Learning rates with which a candidate fails."""
+ALIKE = 15.0
+"""The learning rate with which all candidates are equally good, and the first is the last to end."""
 
 
 def no_images() -> ImageData:
@@ -34,7 +36,10 @@ def train(job: Job, report: Callable[[int, dict[str, float]], bool], threads: in
     if training["lr"] == DIES:
         os.kill(os.getpid(), signal.SIGKILL)
     done = int(job.checkpoint.read_text()) if job.checkpoint.exists() else 0
-    value = value_of(job.document)
+    alike = training["lr"] == ALIKE
+    if alike and job.checkpoint.stem == "0000":
+        time.sleep(0.5)
+    value = 0.5 if alike else value_of(job.document)
     history = [{METRIC: value + epoch / 100} for epoch in range(training["epochs"])]
     for epoch in range(done, len(history)):
         time.sleep(0.02)

@@ -17,7 +17,7 @@ import search_parts
 from optuna.pruners import ThresholdPruner
 from rich.console import Console
 from search_parts import driver, rows, tiny_space
-from search_targets import DIES, RAISES
+from search_targets import ALIKE, DIES, RAISES
 
 import nas.search.driver
 from nas.search.options import Budget
@@ -323,3 +323,13 @@ def test_a_study_can_be_read_while_it_is_searched(tmp_path: Path) -> None:
         optuna.trial.TrialState.COMPLETE
     ] * 2
     assert all(json.loads(line) for line in (tmp_path / JOURNAL).read_text().splitlines())
+
+
+def test_of_equals_the_lowest_number_is_best_though_it_ended_last(tmp_path: Path) -> None:
+    kept: list[int] = []
+    with driver(tmp_path, 4, tiny_space(lr=ALIKE), slots=2, on_best=lambda trial: kept.append(trial.number)) as running:
+        running.run()
+        assert running.progress.best is not None
+        assert running.progress.best.number == 0
+    assert len(kept) == 2
+    assert kept[-1] == 0

@@ -264,9 +264,9 @@ class Driver:
         return self.folder / CHECKPOINTS / f"{number:04d}.pt"
 
     def _compare(self, ended: Ended) -> bool:
-        """Whether this is the best so far; the first of equals stays."""
+        """Whether this is the best so far; of equals the lowest number is, whichever ended first."""
         best = self.progress.best
-        if best is None or (ended.value or 0.0) > (best.value or 0.0):
+        if best is None or (ended.value or 0.0, -ended.number) > (best.value or 0.0, -best.number):
             self.progress.best = ended
             return True
         return False
