@@ -109,11 +109,20 @@ def _space_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="as on train.py's command line: search.…=…")
     for name, default, said in SPACE_NUMBERS:
         parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{said}; default: {default}")
-    for name in ("parameters", "macs"):
-        said = f"of the candidates, say how many have more {name} than this, such as 1e6"
+    for name, said in BUDGET.items():
+        said = f"say how many of the candidates are over this: {said}"
         parser.add_argument(f"--budget-{name}", type=float, metavar="N", help=said)
+    said = "images of a batch, for their memory; default: each candidate's own batch size"
+    parser.add_argument("--budget-batch", type=int, metavar="N", help=said)
     parser.add_argument("--draw", type=Path, metavar="FOLDER", help="write pictures of the space and of ten candidates")
 
+
+BUDGET = {
+    "parameters": "parameters, such as 1e6",
+    "macs": "multiply-adds for one image",
+    "depth": "convolutions and linear layers on the longest path",
+    "memory": "bytes in training, such as 2e9",
+}
 
 SPACE_NUMBERS = (
     ("data-size", 28, "height and width of the images"),
@@ -137,7 +146,7 @@ def _space(given: Namespace) -> None:
     config = configuration([f"+search={quoted(given.space)}", *given.overrides])
     assert config.space is not None, "a space was added"
     space = at_data(config.space, given.channels, given.data_size, given.classes)
-    budget = Budget(given.budget_parameters, given.budget_macs)
+    budget = Budget(**{name: getattr(given, f"budget_{name}") for name in (*BUDGET, "batch")})
     for line in described(space, str(config.space_name), given.samples, budget, given.enumerate):
         print(line, flush=True)
     if given.draw:

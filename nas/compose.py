@@ -64,7 +64,7 @@ def configuration(arguments: Sequence[str]) -> Configuration:
     parts = {section: search.pop(section) for section in SECTIONS if section in search}
     if edits.search and not files_of_space:
         raise InputError(f"search.{edits.search[0].path}: there is no space without +search=NAME")
-    _refuse_unknown("search", search, ("budget",))
+    _refuse_unknown("search", search, ("budget", "per_architecture", "start_from"))
     training = edited({"training": options.pop("training")}, edits.training)["training"]
     return Configuration(
         options=options,

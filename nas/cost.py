@@ -1,16 +1,18 @@
-"""What an architecture costs, from its document alone: parameters, multiply-adds and activations, op by op."""
+"""What an architecture costs, from its document alone: parameters, multiply-adds, depth, and memory in training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from nas.architecture import Architecture
-from nas.architecture.plan import Node, plan
+from nas.architecture.op import BYTES, Kept
+from nas.architecture.ops import Aux, Branches, Cell, Chain, Graph, Residual
+from nas.architecture.plan import Node, ShapeError, plan
 from nas.architecture.shapes import Shape, elements
 
 
 @dataclass(frozen=True)
 class OpCost:
-    """One op in its place. Shapes are without the batch; `activations` counts the numbers it puts out per image."""
+    """One op in its place. Shapes are without the batch."""
 
     path: str
     kind: str
@@ -18,24 +20,39 @@ class OpCost:
     output: Shape
     parameters: int
     macs: int
-    activations: int
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Totals for one image at inference: aux heads excluded.
+    """Totals for one image.
 
-    `macs` are multiply-adds of convolutions and linear layers, one each (half of what counts of "FLOPs" give).
+    `macs` are multiply-adds of convolutions and linear layers, one each (half of what counts of "FLOPs" give). `depth`
+    counts these layers on the longest path from input to output. All three are those of inference, as are `ops`: aux
+    heads have `aux_parameters` of their own.
+
+    `activations` are the bytes that training keeps of an image for the backward pass, aux heads included: the inputs
+    of weighted layers, norms and most pools, the results of activations, the indices of max pools, each tensor once.
     """
 
     parameters: int
     macs: int
+    depth: int
     activations: int
+    aux_parameters: int
     ops: tuple[OpCost, ...] = field(repr=False)
+
+    def memory(self, batch: int, copies: int) -> int:
+        """Bytes that training holds at its fullest: activations of `batch` images, and all parameters.
+
+        `copies` is how many numbers each parameter needs: itself, its gradient and what the optimizer remembers.
+        """
+        return batch * self.activations + BYTES * copies * (self.parameters + self.aux_parameters)
 
 
 def cost(architecture: Architecture, input_shape: Sequence[int] | None = None, classes: int | None = None) -> Cost:
     """The cost at `input_shape` (channels, height, width) and `classes`; None means the architecture's own.
+
+    Aux heads that do not fit the input are left out.
 
     Raises:
         InputError: the network cannot take that input; says at which op and grid.
@@ -43,19 +60,96 @@ def cost(architecture: Architecture, input_shape: Sequence[int] | None = None, c
     if input_shape is None and classes is None:
         return cost_of(architecture.plan)
     shape = architecture.input if input_shape is None else tuple(input_shape)
-    return cost_of(plan(architecture.network, shape, architecture.classes if classes is None else classes, aux=False))
+    classes = architecture.classes if classes is None else classes
+    try:
+        return cost_of(plan(architecture.network, shape, classes))
+    except ShapeError:
+        return cost_of(plan(architecture.network, shape, classes, aux=False))
 
 
 def cost_of(root: Node) -> Cost:
     """The cost of a plan."""
-    ops = tuple(
-        OpCost(node.path, node.kind, node.input, node.output, node.parameters, node.macs, elements(node.output))
-        for node in root.walk()
-        if not node.children
-    )
+    training = _Training()
+    output = training.through(root, _Numbers(root.input))
     return Cost(
-        parameters=sum(op.parameters for op in ops),
-        macs=sum(op.macs for op in ops),
-        activations=sum(op.activations for op in ops),
-        ops=ops,
+        parameters=sum(op.parameters for op in training.ops),
+        macs=sum(op.macs for op in training.ops),
+        depth=output.depth,
+        activations=training.other + BYTES * sum(elements(numbers.shape) for numbers in training.kept),
+        aux_parameters=training.aux_parameters,
+        ops=tuple(training.ops),
     )
+
+
+@dataclass(eq=False, slots=True)
+class _Numbers:
+    """What one op hands to the next: how many weighted layers lead to it, and whether a gradient comes back for it."""
+
+    shape: Shape
+    depth: int = 0
+    gradient: bool = False
+
+
+@dataclass
+class _Training:
+    """A forward pass: the ops it meets, and what it keeps, which are numbers and `other` bytes."""
+
+    ops: list[OpCost] = field(default_factory=list)
+    aux_parameters: int = 0
+    kept: set[_Numbers] = field(default_factory=set)
+    other: int = 0
+
+    def through(self, node: Node, x: _Numbers) -> _Numbers:
+        """What an op makes of `x`."""
+        if not node.children:
+            self.ops.append(OpCost(node.path, node.kind, node.input, node.output, node.parameters, node.macs))
+        match node.op:
+            case Branches():
+                return _joined([self.through(branch, x) for branch in node.children], node.output)
+            case Residual() as op:
+                parts = {part.name: part for part in node.children}
+                change = self.through(parts["body"], x)
+                if "projection" in parts:
+                    change = self.through(parts["projection"], change)
+                beside = self.through(parts["shortcut"], x) if "shortcut" in parts else x
+                return self._keep(op.kept(node.output), x, _joined([change, beside], node.output))
+            case Graph(nodes=nodes):
+                values, chains = {"in": x}, iter(node.children)
+                for name, terms in nodes:
+                    summed = [self.through(next(chains), values[of]) for of, _ in terms]
+                    values[name] = summed[0] if len(summed) == 1 else _joined(summed, node.input)
+                return values[nodes[-1][0]]
+            case Chain() | Cell():
+                return self._chain(node, x)
+            case op:
+                price, kept = self.ops[-1], op.kept(node.input)
+                y = _Numbers(node.output, x.depth + (price.macs > 0), x.gradient or price.parameters > 0)
+                return x if kept is None else self._keep(kept, x, y)
+
+    def _chain(self, node: Node, x: _Numbers) -> _Numbers:
+        named: dict[str | None, _Numbers] = {}
+        for child in node.children:
+            match child.op:
+                case Aux(of=of):
+                    ops, self.ops = self.ops, []
+                    for head in child.children:
+                        self.through(head, named[of] if of else x)
+                    self.aux_parameters += sum(op.parameters for op in self.ops)
+                    self.ops = ops
+                case op:
+                    x = named[op.name] = self.through(child, x)
+        return x
+
+    def _keep(self, kept: Kept, x: _Numbers, y: _Numbers) -> _Numbers:
+        if y.gradient:
+            if kept.input:
+                self.kept.add(x)
+            if kept.output:
+                self.kept.add(y)
+            self.other += kept.other
+        return y
+
+
+def _joined(parts: Sequence[_Numbers], shape: Shape) -> _Numbers:
+    """What is concatenated or summed up; nothing at all is zero."""
+    return _Numbers(shape, max((part.depth for part in parts), default=0), any(part.gradient for part in parts))

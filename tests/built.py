@@ -24,6 +24,29 @@ def images(architecture: Architecture, count: int = 2, device: str = "meta", **o
     return torch.empty(count, *architecture.input, device=device, **options)
 
 
+def kept_bytes(architecture: Architecture, device: str = "meta") -> int:
+    """What torch keeps of one image for the backward pass, aux heads included, each storage once.
+
+    The difference of two batches, so that weights and statistics do not count.
+    """
+    network = on_meta(architecture, aux=True).train()
+    network = network if device == "meta" else network.to_empty(device=device)
+    few, many = (_kept_bytes(network, images(architecture, count, device).fill_(0.5)) for count in (2, 4))
+    return (many - few) // 2
+
+
+def _kept_bytes(network: Network, x: Tensor) -> int:
+    kept: dict[int, Tensor] = {}  # the tensors too: a storage that is gone may hand its address on
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept[tensor.untyped_storage()._cdata] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        _ = network(x)
+    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+
+
 def parameters(module: nn.Module) -> int:
     return sum(each.numel() for each in module.parameters())
 

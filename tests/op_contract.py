@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from built import assert_built_as_planned
+from built import assert_built_as_planned, kept_bytes
 from documents import document
 from torch import Tensor, nn
 
@@ -16,6 +16,7 @@ from nas.architecture import Architecture
 from nas.architecture.ops import OPS
 from nas.architecture.plan import Node
 from nas.architecture.sketch import sketch
+from nas.cost import cost
 from nas.drawing import draw, table
 from nas.errors import InputError
 from nas.network import build_network
@@ -74,6 +75,13 @@ def assert_is_built_as_planned(case: Case) -> None:
     for op in case.all:
         for size in SIZES:
             assert_built_as_planned(case.architecture(op, size=size))
+
+
+def assert_training_keeps_no_more_than_it_says(case: Case) -> None:
+    for op in case.all:
+        for size in SIZES:
+            architecture = case.architecture(op, size=size)
+            assert kept_bytes(architecture) <= cost(architecture).activations
 
 
 def assert_gradients_flow(case: Case) -> None:
@@ -180,6 +188,7 @@ def assert_it_refuses_what_it_does_not_know(case: Case) -> None:
 
 CHECKS = (
     assert_is_built_as_planned,
+    assert_training_keeps_no_more_than_it_says,
     assert_gradients_flow,
     assert_inference_repeats_itself_and_takes_images_one_by_one,
     assert_channels_are_ordered_as_it_says,

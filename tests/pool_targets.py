@@ -6,6 +6,7 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-Report = Callable[[int, Mapping[str, float]], bool]
+Report = Callable[[int, Mapping[str, float]], int]
 Target = Callable[[Any, Report, int], object]
 
 
@@ -41,11 +42,12 @@ def look_around(value: Any, report: Report, threads: int) -> object:
 
 
 def count(steps: int, report: Report, threads: int) -> object:
-    """Reports until told to stop; returns how many steps were done."""
+    """Reports until told to stop; returns how many steps were done, and the last answer."""
+    answer = 0
     for step in range(steps):
-        if report(step, {"step": step, "square": step * step}):
-            return step + 1
-    return steps
+        if answer := report(step, {"step": step, "square": step * step}):
+            return step + 1, answer
+    return steps, answer
 
 
 def print_it(text: str, report: Report, threads: int) -> object:
@@ -133,8 +135,8 @@ def hang(path: Path, report: Report, threads: int) -> object:
 def hang_in_c(path: Path, report: Report, threads: int) -> object:
     """As `hang`, but no other Python thread of the process ever runs again, as in a stuck extension."""
     write(path, f"{os.getpid()} {os.getppid()}")
-    ctypes.PyDLL(None).sleep(60)
-    return None
+    while True:  # a signal ends one sleep
+        ctypes.PyDLL(None).sleep(60)
 
 
 def hang_deaf(path: Path, report: Report, threads: int) -> object:
@@ -148,6 +150,70 @@ def write(path: Path, text: str) -> None:
     unfinished = path.with_suffix(".part")
     unfinished.write_text(text)
     unfinished.rename(path)
+
+
+def hang_with_company(path: Path, report: Report, threads: int) -> object:
+    """As `hang_in_c`, with a forked worker and another program that would go on for a minute."""
+    multiprocessing.Process(target=time.sleep, args=(60,)).start()
+    subprocess.Popen(["sleep", "60"])
+    return hang_in_c(path, report, threads)
+
+
+def by_rank(jobs: list[tuple[str, Any]], report: Report, threads: int) -> object:
+    """Each rank does its own job of the list."""
+    name, value = jobs[int(os.environ["LOCAL_RANK"])]
+    return TARGETS[name](value, report, threads)
+
+
+def hang_together(path: Path, report: Report, threads: int) -> object:
+    """Rank 0 is in C code, rank 1 in Python; each writes down its process and the server's."""
+    rank = os.environ["LOCAL_RANK"]
+    return {"0": hang_in_c, "1": hang}[rank](path.with_name(f"{path.name}{rank}"), report, threads)
+
+
+def connected(jobs: list[tuple[str, Any]], report: Report, threads: int) -> object:
+    """Two ranks with a connection, as in training: who has nothing to do waits for the other, and misses it."""
+    address = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    rank = int(os.environ["LOCAL_RANK"])
+    if rank == 0:
+        with socket.create_server(address) as listener:
+            other, _ = listener.accept()
+    else:
+        other = _connect(address)
+    name, value = jobs[rank]
+    if name != "wait":
+        return TARGETS[name](value, report, threads)
+    if not other.recv(1):
+        raise ConnectionError("closed by peer")
+    return None
+
+
+def _connect(address: tuple[str, int]) -> socket.socket:
+    connection = socket.socket()
+    while connection.connect_ex(address) != 0:  # rank 0 does not listen yet
+        connection.close()
+        connection = socket.socket()
+        time.sleep(0.01)
+    return connection
+
+
+def reduce(dying: int | None, report: Report, threads: int) -> object:
+    """Sums 1 and 2 over two ranks with gloo and reports it; the rank `dying` kills itself before a second sum."""
+    import torch
+    from torch import distributed
+
+    rank = int(os.environ["LOCAL_RANK"])
+    torch.set_num_threads(threads)
+    distributed.init_process_group("gloo", rank=rank, world_size=int(os.environ["WORLD_SIZE"]))
+    summed = torch.tensor([rank + 1.0])
+    distributed.all_reduce(summed)
+    if rank == 0:
+        report(0, {"sum": float(summed)})
+    if rank == dying:
+        os.kill(os.getpid(), signal.SIGKILL)
+    distributed.all_reduce(summed)
+    distributed.destroy_process_group()
+    return float(summed)
 
 
 def list_descriptors(value: Any, report: Report, threads: int) -> object:
@@ -171,6 +237,6 @@ TARGETS: dict[str, Target] = {
     for function in (
         return_it, look_around, count, print_it, fail, leave, leave_at_once, kill_itself, segfault, sleep,
         crash_while_ending, linger, return_a_lambda, return_unreadable, hang, hang_in_c, hang_deaf,
-        list_descriptors, convolve,
+        hang_with_company, by_rank, hang_together, connected, reduce, list_descriptors, convolve,
     )
 }  # fmt: skip

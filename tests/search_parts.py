@@ -19,16 +19,21 @@ from optuna.samplers import BaseSampler, RandomSampler
 from rich.console import Console
 from search_targets import no_images
 
-from nas.pool import Pool
+from nas.pool import Pool, find_devices
+from nas.search.attempts import Attempt
 from nas.search.display import LineDisplay
-from nas.search.driver import Driver
+from nas.search.driver import Driver, Stop
 from nas.search.files import trials_csv
-from nas.search.options import Budget
+from nas.search.ledger import open_ledger
+from nas.search.needs import Needs
+from nas.search.options import Budget, SearchOptions, StudyOptions
 from nas.search.samplers import SeededSampler
 from nas.search.study import held, open_study, trials
 from nas.space.space import Space
 from nas.tracking.tracker import NoTracker, Tracker
 from nas.training.job import Job
+
+DEFAULTS: dict[str, Any] = {"name": None, "seed": 0, "folder": "studies", "failures": 10}
 
 CHOICE: dict[str, Any] = {"choice": [2, 3, 4, 5, 6, 7, 8, 9]}
 
@@ -128,31 +133,45 @@ def driver(
     count: int = 4,
     space: Space | None = None,
     *,
-    failures: int = 10,
     budget: Budget | None = None,
+    per_architecture: int = 1,
     sampler: Callable[..., BaseSampler] = RandomSampler,
     pruner: BasePruner | None = None,
     seed: int = 0,
     slots: int = 1,
+    devices_per_candidate: Any = 1,
     tracker: Tracker | None = None,
-    stopping: Callable[[], bool] = lambda: False,
+    stopping: Callable[[], Stop] = lambda: Stop.NO,
     on_best: Callable[[Any], None] = lambda trial: None,
     console: Console | None = None,
+    **options: Any,
 ) -> Iterator[Driver]:
-    """A driver over the study in `folder`, with a real pool that runs `search_targets.train`."""
+    """A driver over the study in `folder`, with a real pool that runs `search_targets.train`; `options` are the
+    study's."""
+    needs = Needs.from_option(devices_per_candidate)
+    search = SearchOptions(budget or Budget(), per_architecture=per_architecture)
 
-    def job(document: Mapping[str, Any], checkpoint: Path) -> Job:
-        return Job(document, no_images, "cpu", "32-true", checkpoint)
+    def job(document: Mapping[str, Any], checkpoint: Path, attempt: Attempt) -> Job:
+        limit = search.budget.latency
+        return Job(
+            document, no_images, "cpu", "32-true", checkpoint, micro_batch=attempt.micro_batch, latency_limit=limit
+        )
 
-    with Pool("search_targets:train", slots=slots, threads=1) as pool, held(folder):
+    devices = find_devices("cpu", slots, needs.usual)
+    with (
+        Pool("search_targets:train", devices=devices, need=needs.usual, slots=slots, threads=1) as pool,
+        held(folder),
+    ):
+        study = open_study(folder, "tiny", {}, SeededSampler(sampler, seed), pruner or NopPruner())
         yield Driver(
-            study=open_study(folder, "tiny", {}, SeededSampler(sampler, seed), pruner or NopPruner()),
+            study=study,
+            ledger=open_ledger(study, count),
             space=space or tiny_space(),
             pool=pool,
             job=job,
-            trials=count,
-            failures=failures,
-            budget=budget or Budget(),
+            options=StudyOptions(**{**DEFAULTS, "trials": count, **options}),
+            search=search,
+            needs=needs,
             seed=seed,
             tracker=tracker or NoTracker(),
             display=LineDisplay(console or Console(quiet=True)),
@@ -168,6 +187,7 @@ def rows(driver: Driver) -> list[dict[str, str]]:
 
 
 def main() -> None:
-    """Searches in the folder, and for as many trials, as the command line says."""
-    with driver(Path(sys.argv[1]), int(sys.argv[2])) as running:
+    """Searches in the folder, for as many trials and with as many slots as the command line says."""
+    folder, count, slots = sys.argv[1:]
+    with driver(Path(folder), int(count), slots=int(slots), retries=20) as running:
         running.run()

@@ -10,10 +10,10 @@ from hashlib import sha256
 from nas.data.images import ImageData
 from nas.training.job import Job
 from nas.training.recipe import METRIC
-from nas.training.result import Result
+from nas.training.result import Answer, Latency, Result, TooSlow, UnreadableCheckpoint
 
-RAISES, DIES = 13.0, 14.0
-"""Learning rates with which a candidate fails."""
+RAISES, DIES, DIES_ONCE, NO_MEMORY, TOO_LARGE, SLOW = 13.0, 14.0, 16.0, 17.0, 18.0, 19.0
+"""Learning rates with which a candidate fails, or needs to be tried again."""
 ALIKE = 15.0
 """The learning rate with which all candidates are equally good, and the first is the last to end."""
 
@@ -28,14 +28,23 @@ def value_of(document: object) -> float:
     return int.from_bytes(digest[:4], "big") / 2**33
 
 
-def train(job: Job, report: Callable[[int, dict[str, float]], bool], threads: int) -> Result:
+def train(job: Job, report: Callable[[int, dict[str, float]], int], threads: int) -> Result | TooSlow:
     """Takes 20 ms an epoch, goes on from its checkpoint, and prints the epochs that it trains."""
     training = job.document["training"]
-    if training["lr"] == RAISES:
-        raise ValueError("the loss is no number")
-    if training["lr"] == DIES:
-        os.kill(os.getpid(), signal.SIGKILL)
+    if job.checkpoint.exists() and not job.checkpoint.read_text().isdigit():
+        raise UnreadableCheckpoint(f"{job.checkpoint}: cannot be read as a checkpoint")
     done = int(job.checkpoint.read_text()) if job.checkpoint.exists() else 0
+    match training["lr"]:
+        case lr if lr == RAISES:
+            raise ValueError("the loss is no number")
+        case lr if lr == DIES:
+            print("this is where it ends", flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+        case lr if lr == TOO_LARGE or (lr == NO_MEMORY and (job.micro_batch or 64) > 20):
+            raise MemoryError("not enough memory")
+        case lr if lr == SLOW and job.latency_limit is not None:
+            limit = job.latency_limit
+            return TooSlow(Latency(3e-3 * limit, 0.0, 1.0, 9, 1, "cpu", threads), limit)
     alike = training["lr"] == ALIKE
     if alike and job.checkpoint.stem == "0000":
         time.sleep(0.5)
@@ -44,10 +53,16 @@ def train(job: Job, report: Callable[[int, dict[str, float]], bool], threads: in
     for epoch in range(done, len(history)):
         time.sleep(0.02)
         print("epoch", epoch, flush=True)
-        if report(epoch, history[epoch]):
-            return Result(tuple(history[: epoch + 1]), 0.02, True, "cpu", threads)
+        answer = report(epoch, history[epoch])
+        ended = tuple(history[: epoch + 1])
+        if answer == Answer.PRUNE:
+            return Result(ended, 0.02, True, "cpu", threads)
         job.checkpoint.parent.mkdir(exist_ok=True)
         part = job.checkpoint.with_suffix(".part")
         part.write_text(str(epoch + 1))
         part.replace(job.checkpoint)
-    return Result(tuple(history), 0.02 * len(history), False, "cpu", threads)
+        if training["lr"] == DIES_ONCE and done == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if answer == Answer.HALT and len(ended) < len(history):
+            return Result(ended, 0.02, False, "cpu", threads, halted=True)
+    return Result(tuple(history), 0.02 * len(history), False, "cpu", threads, micro_batch=job.micro_batch)

@@ -8,7 +8,7 @@ from documents import HEAD, build, conv, document, side_by_side
 
 from nas.architecture import Architecture
 from nas.architecture.ops import OPS, Aux, Cell, Conv
-from nas.architecture.parse import MAX_OPS
+from nas.architecture.parse import MAX_OPS, forget_cells
 from nas.errors import InputError
 
 AUX = [{"op": "flatten"}, {"op": "linear", "width": "classes"}]
@@ -276,6 +276,21 @@ def test_ops_within_ops_end_somewhere() -> None:
     chain = {f"c{n}": [{"op": "cell", "cell": f"c{n + 1}"}] for n in range(500)}
     message = refused({"op": "cell", "cell": "c0"}, cells={**chain, "c500": [conv()]})
     assert "ops within ops more than 64 levels deep" in message
+
+
+def test_what_was_read_of_a_cell_before_makes_no_difference() -> None:
+    cells = {"a": [conv("$width", "$kernel")], "b": side_by_side(x={"op": "cell", "cell": "a", "values": "$values"})}
+    documents = [
+        document({"op": "cell", "cell": "b", "values": {"values": {"width": width, "kernel": 3}}}, *HEAD, **keys)
+        for width in (4, 8)
+        for keys in ({}, {"width_multiplier": 0.5}, {"defaults": {"conv": {"activation": "none"}}})
+    ]
+    warm = [Architecture.from_document({**each, "cells": cells}) for _ in range(2) for each in documents][-6:]
+    assert len({architecture.digest for architecture in warm}) == len(documents) - 1  # 8 · 0.5 is 4
+    for each, architecture in zip(documents, warm, strict=True):
+        forget_cells()
+        cold = Architecture.from_document({**each, "cells": cells})
+        assert (cold, cold.to_document()) == (architecture, architecture.to_document())
 
 
 @pytest.mark.parametrize("multiplier", [0.5, {"times": 0.5, "multiple_of": 8, "minimum": 4}])

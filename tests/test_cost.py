@@ -1,5 +1,8 @@
 """What an architecture costs, by hand for small ones and as the published figures for large ones."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from built import assert_built_as_planned
 from documents import build, conv, side_by_side
@@ -16,12 +19,13 @@ def test_a_convolution_and_a_linear_layer_cost_their_multiply_adds() -> None:
     convolution, pool, linear = total.ops
     assert convolution.parameters == 8 * 3 * 15 + 8 + 16
     assert convolution.macs == 8 * 3 * 15 * 4 * 3
-    assert convolution.activations == 8 * 4 * 3
-    assert (pool.parameters, pool.macs, pool.activations) == (0, 0, 8)
+    assert (pool.parameters, pool.macs) == (0, 0)
     assert (linear.parameters, linear.macs) == (8 * 5 + 5, 8 * 5)
     assert total.parameters == convolution.parameters + linear.parameters
     assert total.macs == convolution.macs + linear.macs
-    assert total.activations == 8 * 4 * 3 + 8 + 5
+    assert total.depth == 2
+    images, before_norm, result, averages = 3 * 8 * 6, 8 * 4 * 3, 8 * 4 * 3, 8
+    assert total.activations == 4 * (images + before_norm + result + averages)
 
 
 @pytest.mark.parametrize(("norm", "extra"), [("none", 0), ("batch", 12), ({"scale": False}, 6)])
@@ -34,8 +38,49 @@ def test_groups_divide_the_weights() -> None:
     assert (depthwise.parameters, depthwise.macs) == (6 * 9, 6 * 9 * 64)
 
 
-def test_aux_heads_are_excluded() -> None:
-    assert cost(build(conv(4), AUX, conv(6))) == cost(build(conv(4), conv(6, name="conv_2")))
+def test_aux_heads_count_in_training_alone() -> None:
+    with_head, without = cost(build(conv(4), AUX, conv(6))), cost(build(conv(4), conv(6, name="conv_2")))
+    assert with_head == replace(without, aux_parameters=4 * 64 * 5 + 5)  # what it reads is kept by the next op anyway
+    deeper = cost(build(conv(4), {"op": "aux", "chain": [conv(2, 1), *AUX["chain"]]}, conv(6)))
+    assert deeper.activations == with_head.activations + 4 * 2 * (2 * 64)
+    assert (deeper.depth, deeper.ops) == (without.depth, without.ops)
+
+
+def test_memory_is_that_of_a_batch_and_of_all_that_is_trained() -> None:
+    total = cost(build(conv(4), AUX))
+    trained = total.parameters + total.aux_parameters
+    assert total.memory(batch=10, copies=4) == 10 * total.activations + 4 * 4 * trained
+
+
+@pytest.mark.parametrize(
+    ("ops", "depth"),
+    [
+        ([], 1),
+        ([conv(), {"op": "pool", "kind": "max"}, {"op": "norm"}, conv()], 3),
+        ([side_by_side(a=[conv()], b=[conv(), conv()], c=[])], 3),
+        ([conv(form="stacked", kernel=7)], 4),
+        ([conv(form="fork", kernel=7)], 2),
+        ([conv(4), {"op": "residual", "body": [conv(8), conv(9)], "projection": True}], 5),
+        ([{"op": "residual", "body": [conv(4)], "shortcut": [conv(4), conv(4)]}], 3),
+        (
+            [
+                {
+                    "op": "graph",
+                    "nodes": {"a": {"in": [conv(3)]}, "b": {"in": [], "a": [conv(3)]}, "c": {"b": [], "in": []}},
+                }
+            ],
+            3,
+        ),
+        ([{"op": "graph", "nodes": {"a": {"in": [conv(3)]}, "b": {}}}], 1),
+    ],
+)
+def test_depth_counts_the_weighted_layers_of_the_longest_path(ops: list[Any], depth: int) -> None:
+    assert cost(build(*ops)).depth == depth
+
+
+@pytest.mark.parametrize(("name", "depth"), [("googlenet", 22), ("inception_v3", 48)])
+def test_depth_is_what_papers_call_the_number_of_layers(name: str, depth: int) -> None:
+    assert cost(Architecture.load(name)).depth == depth
 
 
 def test_every_op_is_listed_once_under_its_path() -> None:

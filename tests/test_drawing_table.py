@@ -47,7 +47,7 @@ def test_the_table_is_that_of_the_input_and_classes_planned_for() -> None:
     assert (
         table(plan(architecture.network, (1, 6, 6), 3))
         == """\
-input 1×6×6
+input 1×6×6, depth 2, training keeps 1,328 bytes an image
 
 op           what        output  parameters   MACs
 --------------------------------------------------

@@ -21,13 +21,26 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": {"errors"},
     "training": {"architecture", "cost", "data", "network", "space", "errors"},
     "pool": {"errors"},
+    "samplers": {"architecture", "cost", "space", "errors"},
     "tracking": {"errors"},
     "drawing": {"architecture", "cost", "space", "errors"},
     "weights": {"architecture", "network", "space", "errors"},
     "overrides": {"space", "errors"},
     "compose": {"overrides", "space", "errors"},
     "search": {
-        *("architecture", "cost", "data", "drawing", "overrides", "pool", "space", "tracking", "training", "errors"),
+        *(
+            "architecture",
+            "cost",
+            "data",
+            "drawing",
+            "overrides",
+            "pool",
+            "samplers",
+            "space",
+            "tracking",
+            "training",
+            "errors",
+        ),
     },
     "command": {"architecture", "compose", "cost", "drawing", "search", "space", "errors"},
     "__main__": {
@@ -41,7 +54,7 @@ ONLY_IN: dict[str, set[str]] = {
     "pytorch_lightning": {"training"},
     "torchvision": {"data"},
     "sklearn": {"data"},
-    "optuna": {"search"},
+    "optuna": {"samplers", "search"},
     "wandb": {"tracking"},
     "hydra": {"compose", "overrides"},
     "omegaconf": {"compose", "overrides"},
@@ -57,6 +70,7 @@ DRIVER = [
     "cost",
     "data",
     "pool",
+    "samplers",
     "tracking",
     "drawing",
     "search",
@@ -133,7 +147,7 @@ def loaded_by(program: str, *arguments: str) -> set[str]:
 def test_the_driver_loads_no_torch() -> None:
     """Really: all of it is imported in a fresh process, and what came along is looked at."""
     names = [name for part in DRIVER if part in PARTS for name in modules(part)]
-    names += ["nas.training.recipe", "nas.training.result"]
+    names += ["nas.training.recipe", "nas.training.result", "nas.training.memory", "nas.training.job"]
     loaded = loaded_by("import importlib, sys\nfor name in sys.argv[1:]:\n    importlib.import_module(name)", *names)
     assert loaded.isdisjoint({"torch", "torchvision", "pytorch_lightning"})
     assert loaded.issuperset(names)

@@ -54,6 +54,19 @@ def test_the_share_over_a_budget_is_told(capsys: pytest.CaptureFixture[str]) -> 
     assert "rejected" not in said(capsys, "own.yaml", "--samples", "10")
 
 
+def test_depth_and_memory_are_told_and_may_be_limited(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["own.yaml", "--samples", "50", "--budget-depth", "3", "--budget-memory", "1e12", "--budget-batch"]
+    few, many = said(capsys, *options, "1"), said(capsys, *options, "1000")
+    (line,) = [line for line in few.splitlines() if line.startswith("rejected")]
+    assert line.endswith("over 3 layers, 0 % over 1 T bytes")
+    (depth,) = [line.split() for line in few.splitlines() if line.startswith("depth")]
+    assert depth[1:3] == ["2", "2"]
+    assert depth[-1] == "5"  # a stacked 5×5, and an Inception cell
+    assert [line for line in few.splitlines() if line.startswith("memory")] != [
+        line for line in many.splitlines() if line.startswith("memory")
+    ]
+
+
 def test_overrides_close_and_narrow_holes(capsys: pytest.CaptureFixture[str]) -> None:
     override = "search.architecture.network.stem.kernel=3"
     assert "documents   16" in said(capsys, "own.yaml", override, "training.lr=0.1", "--samples", "5").splitlines()
@@ -86,6 +99,8 @@ def test_candidates_that_do_not_fit_the_images_are_told(folder: Path, capsys: py
         (["own.yaml", "--enumerate", "-1"], "--enumerate: expected at least 0; got -1"),
         (["own.yaml", "search.architecture.network.stam.kernel=3"], "stam"),
         (["own.yaml", "--budget-macs", "-5"], "search.budget.macs: expected a number above 0"),
+        (["own.yaml", "--budget-memory", "0"], "search.budget.memory: expected a number above 0"),
+        (["own.yaml", "--budget-batch", "0"], "search.budget.batch: expected a whole number from 1"),
         (["own.yaml", "--samples", "1", "--draw", "own.yaml"], "--draw: cannot write 'own.yaml'"),
         (["own.yaml", "search.architecture.network.stem.padding=valid", "--data-size", "1"], "none of 1000 random"),
     ],

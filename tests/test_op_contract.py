@@ -138,7 +138,7 @@ def test_an_op_without_a_layer_can_be_priced_but_not_built() -> None:
 @pytest.mark.parametrize(
     ("kind", "op", "layer", "told"),
     [
-        ("conv", Forgotten, None, "there is an op of this name already (nas.architecture.ops.Conv)"),
+        ("conv", Forgotten, None, "there is an op of this name already (nas.architecture.weighted.Conv)"),
         ("squeeze_excite", Forgotten, None, "there is an op of this name already (my_ops.SqueezeExcite)"),
         ("not a name", Forgotten, None, "is no name"),
         ("forward", Forgotten, None, "taken by torch's modules"),

@@ -12,42 +12,21 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pool_parts import CORES, PATIENCE, TARGET, events_of, run_one
 
 from nas.errors import InputError
-from nas.pool import Died, Done, Event, Failed, Pool, PoolError, Report
-
-TARGET = "pool_targets:run"
-PATIENCE = 30.0  # seconds after which a test gives up; nothing here takes one
+from nas.pool import Died, Done, Event, Failed, Need, Pool, PoolError, Report, cores
 
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Pool]:
-    with Pool(TARGET, slots=2, threads=1) as pool:
+    with Pool(TARGET, devices=CORES[:2], threads=1) as pool:
         yield pool
 
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     return tmp_path / "logs" / "job.log"
-
-
-def events_of(pool: Pool) -> list[Event]:
-    """Everything that comes until all jobs have ended; every report is answered 'go on'."""
-    heard: list[Event] = []
-    end = time.monotonic() + PATIENCE
-    while pool.running:
-        assert time.monotonic() < end, f"still running: {pool.running}"
-        for event in pool.wait(1.0):
-            heard.append(event)
-            if isinstance(event, Report):
-                pool.answer(event.key, stop=False)
-    return heard
-
-
-def run_one(pool: Pool, log: Path, name: str, value: Any = None) -> Event:
-    """The last event of one job."""
-    pool.start(1, (name, value), log)
-    return events_of(pool)[-1]
 
 
 def test_a_result_comes_back(pool: Pool, log: Path) -> None:
@@ -63,26 +42,26 @@ def test_reports_arrive_in_order_as_plain_floats(pool: Pool, log: Path) -> None:
     pool.start(1, ("count", 3), log)
     assert events_of(pool) == [
         *(Report(1, step, {"step": float(step), "square": float(step**2)}) for step in range(3)),
-        Done(1, 3),
+        Done(1, (3, 0)),
     ]
 
 
-def test_the_answer_stops_a_job(pool: Pool, log: Path) -> None:
+def test_a_report_returns_the_drivers_answer_whatever_it_means(pool: Pool, log: Path) -> None:
     pool.start(1, ("count", 1000), log)
     event = None
     while not isinstance(event, Done):
         (event,) = pool.wait(PATIENCE)
         if isinstance(event, Report):
-            pool.answer(1, stop=event.step == 4)
-    assert event.result == 5
+            pool.answer(1, 2 if event.step == 4 else 0)
+    assert event.result == (5, 2)
 
 
 def test_an_answer_nobody_asked_for_is_refused(pool: Pool, log: Path) -> None:
     pool.start(1, ("sleep", 0.1), log)
     with pytest.raises(ValueError, match="has not asked"):
-        pool.answer(1, stop=False)
+        pool.answer(1, 0)
     with pytest.raises(KeyError):
-        pool.answer(2, stop=False)
+        pool.answer(2, 0)
     events_of(pool)
 
 
@@ -92,7 +71,7 @@ def test_an_answer_to_a_job_that_has_died_meanwhile_is_lost_quietly(pool: Pool, 
     assert isinstance(report, Report)
     pool.stop(1)
     time.sleep(0.1)
-    pool.answer(1, stop=False)
+    pool.answer(1, 0)
     assert isinstance(events_of(pool)[-1], Died)
 
 
@@ -100,6 +79,7 @@ def test_an_exception_comes_back_with_one_line_and_its_traceback(pool: Pool, log
     event = run_one(pool, log, "fail", "no such\nthing")
     assert isinstance(event, Failed)
     assert event.reason == "ValueError: no such thing"
+    assert event.kind == "builtins.ValueError"
     assert "in fail\n" in event.traceback
     assert "ValueError: no such\nthing" in log.read_text()
 
@@ -176,15 +156,13 @@ def test_the_child_sees_environment_and_directory_of_the_moment(
     pool: Pool, log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POOL_TEST_LATE", "driver")
-    monkeypatch.setenv("POOL_TEST_BOTH", "driver")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.chdir(tmp_path)
-    pool.start(1, ("look_around", None), log, {"POOL_TEST_BOTH": "job", "CUDA_VISIBLE_DEVICES": ""})
-    (done,) = events_of(pool)
+    done = run_one(pool, log, "look_around")
     assert isinstance(done, Done)
     environment = done.result["environment"]
     assert environment["POOL_TEST_LATE"] == "driver"
-    assert environment["POOL_TEST_BOTH"] == "job"
-    assert environment["CUDA_VISIBLE_DEVICES"] == ""
+    assert environment.keys().isdisjoint({"CUDA_VISIBLE_DEVICES", "LOCAL_RANK", "WORLD_SIZE", "MASTER_PORT"})
     assert environment["OMP_NUM_THREADS"] == "1"
     assert done.result["directory"] == str(tmp_path)
     assert done.result["threads"] == 1
@@ -196,17 +174,17 @@ def test_loader_workers_would_be_forked(pool: Pool, log: Path) -> None:
     assert done.result["start method"] == "fork"
 
 
-def test_slots_bound_the_jobs(pool: Pool, log: Path) -> None:
-    assert (pool.slots, pool.free, pool.running) == (2, 2, ())
+def test_devices_bound_the_jobs(pool: Pool, log: Path) -> None:
+    assert (pool.slots, pool.room(Need()), pool.running) == (2, True, ())
     pool.start(7, ("sleep", 0.1), log)
     with pytest.raises(ValueError, match="key 7 is running"):
         pool.start(7, ("sleep", 0.1), log)
     pool.start(3, ("sleep", 0.1), log)
-    assert (pool.free, pool.running) == (0, (7, 3))
-    with pytest.raises(RuntimeError, match="all 2 slots are taken"):
+    assert (pool.room(Need()), pool.running) == (False, (7, 3))
+    with pytest.raises(RuntimeError, match="no room for job 4: 2 jobs are running"):
         pool.start(4, ("sleep", 0.1), log)
     assert {event.key for event in events_of(pool)} == {3, 7}
-    assert pool.free == 2
+    assert pool.room(Need(devices=2))
 
 
 def test_two_jobs_run_at_once(pool: Pool, tmp_path: Path) -> None:
@@ -216,7 +194,7 @@ def test_two_jobs_run_at_once(pool: Pool, tmp_path: Path) -> None:
     while len(asked) < 2:  # neither has been answered: both live
         asked |= {event.key for event in pool.wait(PATIENCE)}
     for key in (1, 2):
-        pool.answer(key, stop=False)
+        pool.answer(key, 0)
     assert sorted(event.key for event in events_of(pool)) == [1, 2]
 
 
@@ -226,7 +204,7 @@ def test_a_stopped_job_is_gone_and_the_others_go_on(pool: Pool, log: Path) -> No
     pool.stop(1)
     events = events_of(pool)
     assert Died(1, -9, "stopped by the driver") in events
-    assert Done(2, 2) in events
+    assert Done(2, (2, 0)) in events
 
 
 def test_waiting_ends_without_events_on_timeout_and_when_nothing_runs(pool: Pool, log: Path) -> None:
@@ -249,13 +227,13 @@ def test_every_job_ends_exactly_once(pool: Pool, tmp_path: Path, jobs: list[tupl
     waiting = list(enumerate(jobs))
     ends: list[Event] = []
     while waiting or pool.running:
-        while waiting and pool.free:
+        while waiting and pool.room(Need()):
             key, argument = waiting.pop(0)
             pool.start(key, argument, tmp_path / "log")
         assert len(pool.running) <= pool.slots
         for event in pool.wait(PATIENCE):
             if isinstance(event, Report):
-                pool.answer(event.key, stop=False)
+                pool.answer(event.key, 0)
             else:
                 ends.append(event)
     kinds = {"return_it": Done, "count": Done, "fail": Failed, "leave_at_once": Died, "kill_itself": Died}
@@ -264,25 +242,25 @@ def test_every_job_ends_exactly_once(pool: Pool, tmp_path: Path, jobs: list[tupl
 
 
 def test_a_silent_job_is_killed_and_its_log_says_where_it_hung(tmp_path: Path, log: Path) -> None:
-    with Pool(TARGET, slots=1, threads=1, silence_limit=0.5) as pool:
+    with Pool(TARGET, devices=CORES[:1], threads=1, silence_limit=0.5) as pool:
         event = run_one(pool, log, "hang_in_c", tmp_path / "pids")
         assert event == Died(1, -9, "no progress for 0.5 s")
         assert "in hang_in_c" in log.read_text()
 
 
 def test_waiting_for_an_answer_is_not_silence(log: Path) -> None:
-    with Pool(TARGET, slots=1, threads=1, silence_limit=1.0) as pool:
+    with Pool(TARGET, devices=CORES[:1], threads=1, silence_limit=1.0) as pool:
         pool.start(1, ("count", 1), log)
         (report,) = pool.wait(PATIENCE)
         assert isinstance(report, Report)
         assert pool.wait(1.3) == []
-        pool.answer(1, stop=False)
-        assert events_of(pool) == [Done(1, 1)]
+        pool.answer(1, 0)
+        assert events_of(pool) == [Done(1, (1, 0))]
     assert log.read_text() == ""
 
 
 def test_a_job_over_its_time_limit_is_killed_though_it_reports(log: Path) -> None:
-    with Pool(TARGET, slots=1, threads=1, time_limit=0.5) as pool:
+    with Pool(TARGET, devices=CORES[:1], threads=1, time_limit=0.5) as pool:
         event = run_one(pool, log, "count", 10**9)
         assert event == Died(1, -9, "over its time limit of 0.5 s")
 
@@ -293,7 +271,7 @@ def test_a_preload_that_fails_is_loud(
 ) -> None:
     (tmp_path / "module_that_raises.py").write_text("1 / 0\n")
     monkeypatch.syspath_prepend(tmp_path)
-    with Pool(TARGET, slots=1, threads=1, preload=preload) as pool:
+    with Pool(TARGET, devices=CORES[:1], threads=1, preload=preload) as pool:
         pool.start(1, ("return_it", 1), log)
         with pytest.raises(PoolError, match=r"no_such_module|ZeroDivisionError"):
             pool.wait(PATIENCE)
@@ -302,7 +280,7 @@ def test_a_preload_that_fails_is_loud(
 
 @pytest.mark.parametrize("function", ["pool_targets:no_such_function", "no_such_module:run", "pool_targets"])
 def test_a_function_that_is_not_there_is_loud(log: Path, function: str) -> None:
-    with Pool(function, slots=1, threads=1) as pool:
+    with Pool(function, devices=CORES[:1], threads=1) as pool:
         pool.start(1, ("return_it", 1), log)
         with pytest.raises(PoolError, match=r"no_such|pool_targets"):
             pool.wait(PATIENCE)
@@ -311,7 +289,7 @@ def test_a_function_that_is_not_there_is_loud(log: Path, function: str) -> None:
 def test_a_preload_that_ends_the_server_is_loud(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "module_that_dies.py").write_text("import os, sys\nprint('last words', file=sys.stderr)\nos._exit(3)\n")
     monkeypatch.syspath_prepend(tmp_path)
-    with Pool(TARGET, slots=1, threads=1, preload=["module_that_dies"]) as pool:
+    with Pool(TARGET, devices=CORES[:1], threads=1, preload=["module_that_dies"]) as pool:
         pool.start(1, ("return_it", 1), log)
         with pytest.raises(PoolError, match=r"exit code 3(.|\n)*last words"):
             pool.wait(PATIENCE)
@@ -322,7 +300,7 @@ def test_a_preload_that_starts_threads_is_refused(tmp_path: Path, log: Path, mon
         "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    with Pool(TARGET, slots=1, threads=1, preload=["module_with_thread"]) as pool:
+    with Pool(TARGET, devices=CORES[:1], threads=1, preload=["module_with_thread"]) as pool:
         pool.start(1, ("return_it", 1), log)
         with pytest.raises(PoolError, match="not safe to fork"):
             pool.wait(PATIENCE)
@@ -330,7 +308,7 @@ def test_a_preload_that_starts_threads_is_refused(tmp_path: Path, log: Path, mon
 
 def test_pools_with_other_preloads_live_side_by_side(pool: Pool, log: Path) -> None:
     assert "wave" not in sys.modules
-    with Pool(TARGET, slots=1, threads=1, preload=["wave"]) as other:
+    with Pool(TARGET, devices=CORES[:1], threads=1, preload=["wave"]) as other:
         with_it, without = (run_one(one, log, "look_around") for one in (other, pool))
     assert isinstance(with_it, Done)
     assert isinstance(without, Done)
@@ -340,13 +318,44 @@ def test_pools_with_other_preloads_live_side_by_side(pool: Pool, log: Path) -> N
 
 def test_nonsense_sizes_are_refused() -> None:
     with pytest.raises(InputError, match=r"pool\.slots: must be at least 1, not 0"):
-        Pool(TARGET, slots=0, threads=1)
+        Pool(TARGET, devices=CORES[:1], slots=0)
     with pytest.raises(InputError, match=r"pool\.threads"):
-        Pool(TARGET, slots=1, threads=0)
+        Pool(TARGET, devices=CORES[:1], threads=0)
+    with pytest.raises(InputError, match=r"pool\.slots: 5 candidates at once on 2 devices, which hold 4"):
+        Pool(TARGET, devices=CORES[:2], need=Need(share=0.5), slots=5)
+    with pytest.raises(InputError, match=r"pool\.devices_per_candidate: .* on 3 devices together; there are 2"):
+        Pool(TARGET, devices=CORES[:2], need=Need(devices=3))
+
+
+@pytest.mark.parametrize(
+    ("need", "slots", "there"),
+    [
+        (Need(), None, 4),
+        (Need(), 3, 3),
+        (Need(share=0.5), None, 8),
+        (Need(share=0.4), 7, 7),
+        (Need(devices=2), None, 2),
+    ],
+)
+def test_slots_are_the_jobs_of_the_usual_need_at_once(need: Need, slots: int | None, there: int) -> None:
+    with Pool(TARGET, devices=CORES, need=need, slots=slots) as pool:
+        assert pool.slots == there
+        assert pool.threads == max(1, cores() // (there * need.devices))
+
+
+def test_more_jobs_than_slots_never_run_though_devices_be_free(log: Path) -> None:
+    with Pool(TARGET, devices=CORES, need=Need(share=0.5), slots=1) as pool:
+        pool.start(1, ("sleep", 0.1), log, Need(share=0.5))
+        assert not pool.room(Need(share=0.5))
+
+
+def test_a_need_that_never_fits_is_refused_rather_than_waited_for(pool: Pool) -> None:
+    with pytest.raises(InputError, match=r"on 3 devices together; there are 2, of which 2 can be joined"):
+        pool.room(Need(devices=3))
 
 
 def test_a_closed_pool_starts_nothing(log: Path) -> None:
-    pool = Pool(TARGET, slots=1, threads=1)
+    pool = Pool(TARGET, devices=CORES[:1], threads=1)
     pool.close()
     pool.close()
     with pytest.raises(RuntimeError, match="closed"):

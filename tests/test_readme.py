@@ -63,7 +63,7 @@ def test_the_space_it_shows_is_one(
     space = {"architecture": {"cells": {"normal": cell}, "network": network}}
     write_space(tmp_path / "space.yaml", yaml.safe_dump(space))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("nas.search.driver.GIVE_UP_AFTER", 5)
+    monkeypatch.setattr("nas.search.proposer.GIVE_UP_AFTER", 5)
     limits = ["search.budget.parameters=1", "tracking=none"]
     assert main(["+search=space.yaml", *limits]) == 1
     assert "(3 holes)" in capsys.readouterr().out

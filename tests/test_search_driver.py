@@ -1,15 +1,19 @@
 """The loop of a search, over a real study and a real pool; what the pool runs trains nothing."""
 
 import json
+import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -17,10 +21,13 @@ import search_parts
 from optuna.pruners import ThresholdPruner
 from rich.console import Console
 from search_parts import driver, rows, tiny_space
-from search_targets import ALIKE, DIES, RAISES
+from search_targets import ALIKE, DIES, DIES_ONCE, NO_MEMORY, RAISES, SLOW, TOO_LARGE
 
-import nas.search.driver
+import nas.search.proposer
+from nas.search.attempts import LEAST_MICRO_BATCH
+from nas.search.driver import SECONDS, Stop
 from nas.search.options import Budget
+from nas.search.proposer import PATIENCE
 from nas.search.study import JOURNAL, load_study, trials
 
 TRIALS = 4
@@ -46,13 +53,6 @@ class Recorder:
 
     def where(self) -> str | None:
         return None
-
-
-@pytest.fixture
-def gives_up_soon(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Every record is a write to disk, so exhausting a space is slow."""
-    monkeypatch.setattr(nas.search.driver, "GIVE_UP_AFTER", 40)
-    return 40
 
 
 @pytest.fixture(scope="module")
@@ -108,11 +108,15 @@ def test_candidates_that_raise_or_die_are_recorded_and_the_search_goes_on(tmp_pa
     with driver(tmp_path, 3, tiny_space(lr={"choice": [0.01, RAISES, DIES]}), slots=2) as running:
         running.run()
         table = rows(running)
-    failed = {row["training.lr"]: row["reason"] for row in table if row["state"] == "failed"}
-    assert failed == {
-        "13.0": "ValueError: the loss is no number",
-        "14.0": "its process died: killed by signal 9 (SIGKILL; the system does this when memory runs out)",
-    }
+    failed = {row["training.lr"]: row for row in table if row["state"] == "failed"}
+    number = int(failed["13.0"]["number"])
+    assert failed["13.0"]["reason"] == f"ValueError: the loss is no number (see logs/{number:04d}.log)"
+    number = int(failed["14.0"]["number"])
+    assert failed["14.0"]["reason"] == (
+        "its process died: killed by signal 9 (SIGKILL; the system does this when memory runs out), on attempt 2 of 2 "
+        f"(see logs/{number:04d}.log)"
+    )
+    assert trials(running.study)[number].user_attrs["log_tail"].count("this is where it ends") == 2
     assert running.progress.counts["complete"] == 3
     assert all(row["value"] == "" for row in table if row["state"] == "failed")
 
@@ -141,16 +145,37 @@ def test_candidates_over_the_budget_are_told_to_the_sampler_and_never_trained(tm
     assert all("over the limit of parameters" in row["reason"] for row in table if row["state"] == "infeasible")
 
 
-def test_a_budget_that_nothing_fits_ends_the_search_with_a_line(tmp_path: Path, gives_up_soon: int) -> None:
+def test_a_budget_that_nothing_fits_ends_the_search_with_a_line(tmp_path: Path) -> None:
     said = StringIO()
     with driver(tmp_path, 3, budget=Budget(macs=1), console=Console(file=said, width=200)) as running:
         running.run()
-        assert running.exhausted
-        assert running.progress.counts == {"infeasible": gives_up_soon}
-    assert "the space is exhausted, or nothing else fits" in said.getvalue()
+        assert running.done
+        assert running.progress.counts == {"infeasible": PATIENCE}
+    assert "every document of the space has been looked at: nothing else is new and fits" in said.getvalue()
 
 
-@pytest.mark.usefixtures("gives_up_soon")
+def test_a_large_space_of_which_nothing_fits_ends_after_enough_proposals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nas.search.proposer, "GIVE_UP_AFTER", 40)
+    said = StringIO()
+    endless = tiny_space(lr={"float": [0.01, 0.02]})
+    with driver(tmp_path, 3, endless, budget=Budget(macs=1), console=Console(file=said, width=200)) as running:
+        running.run()
+        assert running.progress.counts == {"infeasible": 40}
+    assert "no new candidate in 40 proposals" in said.getvalue()
+
+
+def test_a_small_space_is_trained_to_its_last_candidate_and_then_ends(tmp_path: Path) -> None:
+    with driver(tmp_path, 99, slots=2) as running:
+        running.run()
+        table = rows(running)
+    complete = [row for row in table if row["state"] == "complete"]
+    assert len(complete) == len({row["digest"] for row in complete}) == 16
+    assert running.progress.architectures == 16
+    assert len(table) < 16 + 5 * PATIENCE
+
+
 def test_equal_candidates_are_trained_once_and_the_others_are_twins_with_their_value(tmp_path: Path) -> None:
     same = [{"op": "conv", "width": 4, "kernel": 1}]
     other = [{"op": "conv", "width": 5, "kernel": 1}]
@@ -158,7 +183,7 @@ def test_equal_candidates_are_trained_once_and_the_others_are_twins_with_their_v
     with driver(tmp_path, 9, tiny_space(network=network)) as running:
         running.run()
         table = rows(running)
-        assert running.exhausted
+        assert running.proposer.exhausted
     complete = {row["digest"]: row for row in table if row["state"] == "complete"}
     twins = [row for row in table if row["state"] == "twin"]
     assert len(complete) == 2
@@ -171,6 +196,93 @@ def test_equal_candidates_are_trained_once_and_the_others_are_twins_with_their_v
     best = running.progress.best
     assert best is not None
     assert best.state == "complete"
+
+
+def test_a_twin_of_a_candidate_in_training_waits_for_its_value(tmp_path: Path) -> None:
+    with driver(tmp_path, 3, tiny_space(width=4, epochs=20), slots=3) as running:  # two kernels: two networks
+        running.run()
+        study = running.study
+    twins = [trial for trial in trials(study) if trial.user_attrs["state"] == "twin"]
+    assert twins
+    for twin in twins:
+        original = trials(study)[twin.user_attrs["twin_of"]]
+        assert (twin.state, twin.value) == (original.state, original.value)
+        assert twin.intermediate_values == original.intermediate_values
+        assert twin.datetime_complete >= original.datetime_complete
+    assert any(twin.datetime_start < trials(study)[twin.user_attrs["twin_of"]].datetime_complete for twin in twins)
+
+
+def test_an_architecture_gets_no_more_settings_than_allowed(tmp_path: Path) -> None:
+    for allowed in (1, 2):
+        space = tiny_space(width=4, lr={"choice": [0.01, 0.02, 0.03]})
+        with driver(tmp_path / str(allowed), 99, space, per_architecture=allowed) as running:
+            running.run()
+            table = rows(running)
+        complete = Counter(row["digest"] for row in table if row["state"] == "complete")
+        assert set(complete.values()) == {allowed}
+        assert len(complete) == running.progress.architectures == 2
+        reasons = {row["reason"].rstrip("0123456789") for row in table if row["state"] == "twin"}
+        assert "has the architecture of trial " in reasons
+        values = {digest: [r["value"] for r in table if r["digest"] == digest] for digest in complete}
+        others = [row for row in table if row["reason"].startswith("has the architecture")]
+        assert all(row["value"] in values[row["digest"]] for row in others)
+
+
+def test_a_candidate_whose_process_dies_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    said = StringIO()
+    with driver(tmp_path, 2, tiny_space(lr=DIES_ONCE, epochs=4), console=Console(file=said, width=200)) as running:
+        running.run()
+        table = rows(running)
+    assert [row["state"] for row in table if row["state"] != "twin"] == ["complete", "complete"]
+    assert running.progress.retried == 2
+    assert trials(running.study)[0].user_attrs["attempt"]["deaths"] == 1
+    assert "trial 0: its process died: killed by signal 9" in said.getvalue()
+    log = (tmp_path / "logs" / "0000.log").read_text()
+    assert [line for line in log.splitlines() if line.startswith("epoch")] == [f"epoch {n}" for n in range(4)]
+    assert running.progress.counts["failed"] == 0
+
+
+def test_a_candidate_that_runs_out_of_memory_gets_fewer_images_at_a_time(tmp_path: Path) -> None:
+    with driver(tmp_path, 1, tiny_space(lr=NO_MEMORY), devices_per_candidate=0.5) as running:
+        running.run()
+    (trial,) = (trial for trial in trials(running.study) if trial.user_attrs["state"] == "complete")
+    assert trial.user_attrs["trained"]["micro_batch"] == 16
+    assert trial.user_attrs["attempt"] == {"alone": True, "micro_batch": 16, "deaths": 0}
+
+
+def test_a_candidate_that_fits_no_memory_is_infeasible_which_the_sampler_can_read(tmp_path: Path) -> None:
+    with driver(tmp_path, 1, tiny_space(lr={"choice": [0.01, TOO_LARGE]})) as running:
+        running.run()
+        ended = [trial for trial in trials(running.study) if trial.user_attrs["state"] == "infeasible"]
+    assert ended
+    for trial in ended:
+        assert trial.constraints["device_memory"] > 0
+        assert trial.user_attrs["reason"] == f"out of memory with {LEAST_MICRO_BATCH} images at a time"
+    assert running.progress.counts["failed"] == 0
+
+
+def test_a_candidate_that_is_too_slow_is_infeasible_and_only_where_a_limit_is_set(tmp_path: Path) -> None:
+    space = tiny_space(lr={"choice": [0.01, SLOW]}, width=4)
+    for limit, expected in ((10.0, {"infeasible"}), (None, {"complete"})):
+        with driver(tmp_path / str(limit), 99, space, budget=Budget(latency=limit), per_architecture=9) as running:
+            running.run()
+            slow = [row for row in rows(running) if row["training.lr"] == str(SLOW) and row["state"] != "twin"]
+            assert {row["state"] for row in slow} == expected
+            if limit:
+                over = [trial for trial in trials(running.study) if trial.user_attrs["state"] == "infeasible"]
+                assert all(trial.constraints["latency"] == pytest.approx(2.0) for trial in over)
+
+
+def test_an_unreadable_checkpoint_of_an_interrupted_candidate_is_started_anew(tmp_path: Path) -> None:
+    interrupt(tmp_path, epochs=8)
+    (checkpoint,) = (tmp_path / "checkpoints").iterdir()
+    checkpoint.write_bytes(b"\0" * 40)
+    with driver(tmp_path, 2, tiny_space(epochs=8)) as running:
+        running.run()
+    assert [row["state"] for row in rows(running) if row["state"] != "twin"] == ["complete", "complete"]
+    log = [line for line in (tmp_path / "logs" / "0000.log").read_text().splitlines() if line.startswith("epoch")]
+    assert log.count("epoch 0") == 2
+    assert log[-1] == "epoch 7"
 
 
 def test_pruned_candidates_count_and_are_never_best(tmp_path: Path) -> None:
@@ -214,25 +326,33 @@ def test_the_tracker_hears_of_each_trained_candidate_once_and_of_no_other(tmp_pa
     for _, number, parameters, facts in (told for told in heard.told if told[0] == "start"):
         assert parameters == trials(running.study)[number].params
         row = table[number]
-        assert facts == {"digest": row["digest"], "parameters": int(row["parameters"]), "macs": int(row["macs"])}
+        priced = trials(running.study)[number].user_attrs
+        assert facts["digest"] == row["digest"]
+        assert {name: facts[name] for name in ("parameters", "macs", "depth", "memory")} == {
+            name: priced[name] for name in ("parameters", "macs", "depth", "memory")
+        }
     assert [told[1:3] for told in heard.told if told[0] == "report"] == [
         (n, epoch) for n in trained for epoch in (0, 1)
     ]
 
 
-def test_an_interrupted_candidate_goes_on_under_its_own_number_from_its_checkpoint(tmp_path: Path) -> None:
-    reports = []
+def interrupt(folder: Path, epochs: int, stop: Stop = Stop.NOW, **options: Any) -> None:
+    """Stops a search of two candidates when the first has reported three epochs."""
+    journal = folder / JOURNAL
 
-    def stopping() -> bool:
-        journal = tmp_path / JOURNAL
-        reports.append(journal.exists() and journal.read_text().count('"intermediate_value"') >= 3)
-        return reports[-1]
+    def stopping() -> Stop:
+        reported = journal.exists() and journal.read_text().count('"intermediate_value"') >= 3
+        return stop if reported else Stop.NO
 
-    with driver(tmp_path, 2, tiny_space(epochs=8), stopping=stopping) as running:
+    with driver(folder, 2, tiny_space(epochs=epochs), stopping=stopping, **options) as running:
         running.run()
-        assert running.progress.counted == 0
+
+
+def test_an_interrupted_candidate_goes_on_under_its_own_number_from_its_checkpoint(tmp_path: Path) -> None:
+    interrupt(tmp_path, epochs=8)
     heard = Recorder()
     with driver(tmp_path, 2, tiny_space(epochs=8), tracker=heard) as running:
+        assert not [trial for trial in trials(running.study) if trial.state.is_finished()]
         running.run()
         table = rows(running)
     assert [row["state"] for row in table if row["state"] != "twin"] == ["complete", "complete"]
@@ -240,6 +360,37 @@ def test_an_interrupted_candidate_goes_on_under_its_own_number_from_its_checkpoi
     assert 8 <= len(epochs) - 1 <= 9  # at most the one that was under way is trained again
     assert list(trials(running.study)[0].intermediate_values) == list(range(8))
     assert {told[2] for told in heard.told if told[0] == "report" and told[1] == 0} == set(range(8))
+
+
+def test_a_graceful_end_leaves_candidates_after_an_epoch_and_repeats_none(tmp_path: Path) -> None:
+    said = StringIO()
+    interrupt(tmp_path, epochs=8, stop=Stop.GRACEFUL, console=Console(file=said, width=200))
+    assert "ending when 1 candidate in training have finished their epoch" in said.getvalue()
+    done = int((tmp_path / "checkpoints" / "0000.pt").read_text())
+    assert 3 <= done < 8
+    with driver(tmp_path, 2, tiny_space(epochs=8)) as running:
+        running.run()
+    epochs = [line for line in (tmp_path / "logs" / "0000.log").read_text().splitlines() if line.startswith("epoch")]
+    assert epochs == [f"epoch {number}" for number in range(8)]
+
+
+def test_a_graceful_end_can_let_candidates_finish(tmp_path: Path) -> None:
+    interrupt(tmp_path, epochs=8, stop=Stop.GRACEFUL, at_end="finish")
+    study = load_study(tmp_path)
+    assert [trial.user_attrs["state"] for trial in study.trials] == ["complete"]
+
+
+def test_a_budget_of_time_counts_all_runs_of_a_study(tmp_path: Path) -> None:
+    with driver(tmp_path, 1, time=3600) as running:
+        running.run()
+    assert 0 < load_study(tmp_path).user_attrs[SECONDS] < 600
+    with driver(tmp_path, 99, time=load_study(tmp_path).user_attrs[SECONDS]) as running:
+        running.run()
+        assert running.done
+        assert running.progress.counted == 1
+    with driver(tmp_path, 3, time="1h") as running:
+        running.run()
+        assert running.progress.counted == 3
 
 
 def without_time(row: dict[str, str]) -> dict[str, str]:
@@ -283,29 +434,67 @@ def test_a_journal_cut_at_many_places_is_continued_to_the_exact_total(
     check_cut(tmp_path / "cut", finished, share)
 
 
+def descendants(pid: int) -> list[int]:
+    """The processes that `pid` has started, and those they have started."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        with suppress(ValueError, OSError):
+            parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+    found = [child for child, parent in parents.items() if parent == pid]
+    return found + [each for child in found for each in descendants(child)]
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs; one that has ended and is not collected yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def check_kills(folder: Path, finished: tuple[Path, list[dict[str, str]]], seed: int, kills: int) -> None:
-    """Kills a searching program again and again, then lets it end."""
+    """Kills a searching program again and again, or one of its processes, or all at once; then lets it end."""
     moments = random.Random(seed)
     for _ in range(kills):
-        arguments = [sys.executable, "-c", "import search_parts; search_parts.main()", str(folder), str(TRIALS)]
+        arguments = [sys.executable, "-c", "import search_parts; search_parts.main()", str(folder), str(TRIALS), "1"]
         program = subprocess.Popen(arguments, cwd=Path(search_parts.__file__).parent)
         deadline = time.monotonic() + 60
         while not (folder / "lock").exists() and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(moments.uniform(0.0, 1.2))
-        program.kill()
+        others = descendants(program.pid)
+        match moments.choice(["driver", "another", "all"]):
+            case "driver":
+                program.kill()
+            case "another" if others:
+                kill(moments.choice(others))
+                time.sleep(moments.uniform(0.0, 0.5))
+                program.kill()
+            case _:
+                for pid in moments.sample([program.pid, *others], 1 + len(others)):
+                    kill(pid)
         program.wait()
+        deadline = time.monotonic() + 20
+        while any(map(alive, others)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not [pid for pid in others if alive(pid)], "a process has outlived the driver"
     check_whole(folder, finished[1])
 
 
-def test_a_search_killed_twice_reaches_the_exact_total(
-    tmp_path: Path, finished: tuple[Path, list[dict[str, str]]]
+def kill(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_search_killed_at_any_moment_reaches_the_exact_total_and_leaves_no_process(
+    tmp_path: Path, finished: tuple[Path, list[dict[str, str]]], seed: int
 ) -> None:
-    check_kills(tmp_path / "study", finished, seed=0, kills=2)
+    check_kills(tmp_path / "study", finished, seed, kills=2)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, 9))
+@pytest.mark.parametrize("seed", range(3, 20))
 def test_a_search_killed_many_times_reaches_the_exact_total(
     tmp_path: Path, finished: tuple[Path, list[dict[str, str]]], seed: int
 ) -> None:
@@ -313,8 +502,13 @@ def test_a_search_killed_many_times_reaches_the_exact_total(
 
 
 def test_a_study_can_be_read_while_it_is_searched(tmp_path: Path) -> None:
-    states = []
-    with driver(tmp_path, 2, stopping=lambda: bool(states.append(len(load_study(tmp_path).trials)))) as running:
+    states: list[int] = []
+
+    def stopping() -> Stop:
+        states.append(len(load_study(tmp_path).trials))
+        return Stop.NO
+
+    with driver(tmp_path, 2, stopping=stopping) as running:
         running.run()
     assert sorted(states) == states
     shutil.copytree(tmp_path, tmp_path.parent / "copy")

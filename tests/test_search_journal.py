@@ -1,26 +1,19 @@
 """A torn journal is cut at its last whole record, and a study in it goes on."""
 
 import json
-import warnings
+import resource
 
 import optuna
 import pytest
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 
-from nas.search.journal import mend
-
-
-def _storage(path):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return JournalStorage(JournalFileBackend(str(path)))
+from nas.errors import InputError
+from nas.search.journal import damage, mend, open_journal
 
 
 @pytest.fixture
 def journal(tmp_path):
     path = tmp_path / "journal.log"
-    study = optuna.create_study(storage=_storage(path), study_name="s", direction="maximize")
+    study = optuna.create_study(storage=open_journal(path), study_name="s", direction="maximize")
     for _ in range(3):
         trial = study.ask()
         study.tell(trial, trial.suggest_float("x", 0, 1))
@@ -34,7 +27,20 @@ def test_a_whole_journal_is_left_as_it_is(journal):
     assert not journal.with_name("journal.log.cut").exists()
 
 
-@pytest.mark.parametrize("tail", [b'{"op_code": 4, "wor', b"\0" * 40, b"\0" * 5000, b"\xff\xfe\n", b"\n\n", b"17\n"])
+TORN = [
+    b'{"op_code": 4, "wor',
+    b'{"op_code": 4, "worker": "Z\xc3',  # in the middle of a letter
+    b'{"op_code": 4, "worker": "Z\xc3\n',
+    b'{"op_code": 4}',  # all of it but its end of line
+    *(b"\0" * size for size in (1, 40, 50, 4096, 5000, 3 << 20)),
+    b'{"op_co' + b"\0" * 4000 + b"\n",
+    b"\xff\xfe\n",
+    b"\n\n",
+    b"17\n",
+]
+
+
+@pytest.mark.parametrize("tail", TORN, ids=range(len(TORN)))
 def test_what_is_no_record_at_the_end_is_cut_and_kept_aside(journal, tail):
     before = journal.read_bytes()
     journal.write_bytes(before + tail)
@@ -53,7 +59,7 @@ def test_a_study_goes_on_after_a_cut_at_any_byte(journal):
         kept = journal.read_bytes()
         assert whole.startswith(kept)
         assert all(json.loads(line) for line in kept.splitlines())
-        study = optuna.load_study(study_name="s", storage=_storage(journal))
+        study = optuna.load_study(study_name="s", storage=open_journal(journal))
         trial = study.ask()
         study.tell(trial, 0.5)
         assert study.trials[-1].value == 0.5
@@ -73,3 +79,37 @@ def test_a_journal_without_any_record_becomes_empty(tmp_path):
     path.write_bytes(b"\0" * 100)
     assert mend(path) == 100
     assert path.read_bytes() == b""
+
+
+def test_an_empty_journal_stays_as_it_is(tmp_path):
+    path = tmp_path / "journal.log"
+    path.touch()
+    assert mend(path) == 0
+    assert damage(path) == ""
+
+
+@pytest.mark.parametrize("line", [b"\0" * 60 + b"\n", b'{"op_code": 4, "wor\n', b"17\n", b'"\xc3"\n', b"\n"])
+def test_damage_in_the_middle_is_left_alone_and_found(journal, line):
+    lines = journal.read_bytes().splitlines(keepends=True)
+    broken = b"".join([*lines[:4], line, *lines[4:]])
+    journal.write_bytes(broken)
+    assert mend(journal) == 0
+    assert journal.read_bytes() == broken
+    assert damage(journal).startswith("line 5 is no record: it begins with ")
+
+
+def test_a_full_disk_leaves_the_journal_whole_and_says_what_to_do(journal):
+    study = optuna.load_study(study_name="s", storage=open_journal(journal))
+    trial = study.ask()
+    before = journal.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20, limits[1]))  # a write beyond ends after 20 bytes
+    try:
+        with pytest.raises(InputError, match=r"journal\.log cannot be written \(File too large\); the study is whole"):
+            trial.set_user_attr("note", "x" * 100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert journal.read_bytes() == before
+    trial.set_user_attr("note", "room again")
+    study.tell(trial, 0.5)
+    assert optuna.load_study(study_name="s", storage=open_journal(journal)).trials[-1].value == 0.5

@@ -89,8 +89,17 @@ def test_wrong_options_of_a_study_are_refused_with_place_and_value(changed: dict
         (TrainerOptions, {"max_epochs": 0}, "trainer.max_epochs"),
         (Budget, {"parameters": float("nan")}, "search.budget.parameters"),
         (Budget, {"macs": True}, "search.budget.macs"),
+        (
+            Budget,
+            {"memory": "512MB"},
+            "search.budget.memory: expected a number above 0, or null for no limit; got '512MB'",
+        ),
+        (Budget, {"depth": 0}, "search.budget.depth"),
+        (Budget, {"latency": -1}, "search.budget.latency"),
+        (Budget, {"batch": 0}, "search.budget.batch: expected a whole number from 1"),
+        (Budget, {"latency_batch": None}, "search.budget.latency_batch"),
         (Budget, {"flops": 1}, "no key 'flops'"),
-        (Budget, None, "expected the keys parameters, macs; got None"),
+        (Budget, None, "expected the keys parameters, macs, depth, memory, batch, latency, latency_batch; got None"),
         (Budget, 5, "got 5"),
     ],
 )

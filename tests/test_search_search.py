@@ -137,7 +137,10 @@ def test_the_runs_in_wandb_are_those_of_the_study(searched: Searched) -> None:
     for trial in trained:
         run, facts = runs[f"trial-{trial.number:04d}"], trial.user_attrs
         assert run.group == "tiny"
-        assert run.config == {**trial.params, **{key: facts[key] for key in ("digest", "parameters", "macs")}}
+        assert run.config == {
+            **trial.params,
+            **{key: facts[key] for key in ("digest", "parameters", "macs", "depth", "memory")},
+        }
         assert [(row["_step"], row[METRIC]) for row in run.history] == list(trial.intermediate_values.items())
         assert all("train/loss" in row for row in run.history)
         assert run.summary["state"] == facts["state"]
@@ -203,18 +206,17 @@ def test_an_exhausted_space_ends_well_and_a_budget_that_nothing_fits_does_not(
 ) -> None:
     space = TINY_SPACE.replace("[2, 3, 4, 5, 6, 7, 8, 9]", "{a: 2, b: 2}").replace("[0.01, 0.03]", "[0.01]")
     monkeypatch.chdir(prepared(tmp_path, space))
-    monkeypatch.setattr("nas.search.driver.GIVE_UP_AFTER", 12)
     monkeypatch.setattr("nas.search.search.Pool", quick_pool)
     assert main([*SEARCH, "study.trials=9", "tracking=none"]) == 0
     said = capsys.readouterr().out
-    assert "the space is exhausted, or nothing else fits" in said
+    assert "every document of the space has been looked at: nothing else is new and fits" in said
     assert "2 of 9 candidates" in said
     assert "to go on" not in said
     rows = table(Path("studies/tiny"))
     assert Counter(row["state"] for row in rows) == {"complete": 2, "twin": len(rows) - 2}
     assert main([*SEARCH, "study.name=small", "search.budget.parameters=1", "tracking=none"]) == 1
     said = capsys.readouterr().out
-    assert "12 infeasible; 0 of 24 candidates" in said
+    assert "20 infeasible; 0 of 24 candidates" in said
     assert "best.yaml" not in said
     assert {row["state"] for row in table(Path("studies/small"))} == {"infeasible"}
 

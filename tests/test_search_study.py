@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +104,44 @@ def test_a_journal_with_a_torn_end_is_continued(tmp_path: Path, tail: bytes) -> 
     assert [trial.number for trial in trials(load_study(tmp_path))] == [0, 1]
 
 
-@pytest.mark.parametrize("content", [b"", b'{"op_co'])
+def test_damage_in_the_middle_of_a_journal_is_refused_with_its_line(tmp_path: Path) -> None:
+    add_trial(opened(tmp_path))
+    lines = (tmp_path / JOURNAL).read_bytes().splitlines(keepends=True)
+    broken = b"".join([*lines[:3], lines[3][:20], *lines[3:]])
+    (tmp_path / JOURNAL).write_bytes(broken)
+    with pytest.raises(InputError, match=rf"{JOURNAL}: damaged, .*line 4 is no record: it begins with "):
+        opened(tmp_path)
+    assert (tmp_path / JOURNAL).read_bytes() == broken
+
+
+@pytest.fixture
+def unprivileged() -> Iterator[None]:
+    """Root may write anywhere, so it steps back."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    yield
+    os.seteuid(before)
+
+
+@pytest.mark.usefixtures("unprivileged")
+def test_a_folder_or_a_journal_that_may_only_be_read_is_refused() -> None:
+    with tempfile.TemporaryDirectory() as folder:  # not below tmp_path, where nobody else may look
+        add_trial(opened(Path(folder)))
+        journal = Path(folder) / JOURNAL
+        journal.chmod(0o444)
+        with pytest.raises(InputError, match=r"journal\.log.* cannot be .*written \(Permission denied\)"):
+            add_trial(opened(Path(folder)))
+        journal.chmod(0o644)
+        Path(folder).chmod(0o555)
+        with pytest.raises(InputError, match=r"lock.*Permission denied|cannot be .*written \(Permission denied\)"):
+            add_trial(opened(Path(folder)))
+        with pytest.raises(InputError, match=r"study\.folder: .* cannot be written"), held(Path(folder)):
+            pass
+        Path(folder).chmod(0o755)
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 100, b'{"op_co'])
 def test_a_study_killed_before_its_first_record_is_begun_anew(tmp_path: Path, content: bytes) -> None:
     (tmp_path / JOURNAL).write_bytes(content)
     add_trial(opened(tmp_path))

@@ -12,7 +12,7 @@ from training_parts import CLASSES, quick, small_data
 
 from nas.data.images import Split
 from nas.errors import InputError
-from nas.training.batches import EvaluationBatches, ImageDataModule, Pixels, TrainingBatches
+from nas.training.batches import EvaluationBatches, ImageDataModule, Pixels, Steps, TrainingBatches, steps
 
 CPU = torch.device("cpu")
 PLAIN = quick(flip=False)
@@ -126,8 +126,47 @@ def test_ranks_share_every_batch_and_all_of_evaluation(n, size, ranks):
     assert sorted(label for share in seen for _, labels in share for label in labels.tolist()) == list(range(n))
 
 
+@settings(deadline=None)
+@given(st.integers(4, 60), st.integers(4, 20), st.integers(1, 4), st.integers(1, 25))
+def test_pieces_are_the_share_of_a_rank_and_weigh_as_much_as_their_images(n, size, ranks, micro_batch):
+    recipe = quick(batch_size=size)
+    cut = steps(n, recipe, ranks, micro_batch)
+    for rank in range(ranks):
+        whole = TrainingBatches(numbered(n), n, recipe, seed=0, rank=rank, world_size=ranks)
+        parts = TrainingBatches(numbered(n), n, recipe, seed=0, rank=rank, world_size=ranks, pieces=cut.pieces)
+        pieces = [labels for _, labels in parts]
+        assert len(pieces) == len(parts) == cut.number * cut.pieces
+        assert torch.equal(torch.cat(pieces), torch.cat([labels for _, labels in whole]))
+        assert all(1 <= len(piece) <= max(micro_batch, 2 if micro_batch == 1 else 1) for piece in pieces)
+        assert max(map(len, pieces)) <= cut.piece
+    shares = [sum(len(piece) for piece in pieces[: cut.pieces])]
+    assert sum(map(cut.weight, shares)) <= cut.pieces * ranks * (1 + 1e-9)
+
+
+def test_the_weighted_mean_over_pieces_and_ranks_is_the_mean_over_the_images():
+    cut = steps(30, quick(batch_size=15), ranks=2, micro_batch=3)
+    lost = torch.rand(15, generator=torch.Generator().manual_seed(0))
+    means = [
+        torch.stack([piece.mean() * cut.weight(len(piece)) for piece in lost[rank::2].tensor_split(cut.pieces)]).mean()
+        for rank in range(2)
+    ]
+    torch.testing.assert_close(torch.stack(means).mean(), lost.mean())
+
+
+def test_augmentation_draws_the_same_for_pieces():
+    whole = list(TrainingBatches(pixels(), CLASSES, AUGMENTED, seed=5))
+    pieces = list(TrainingBatches(pixels(), CLASSES, AUGMENTED, seed=5, pieces=4))
+    joined = [[torch.cat(parts) for parts in zip(*pieces[i : i + 4], strict=True)] for i in range(0, len(pieces), 4)]
+    assert same(joined, whole)
+
+
+def test_evaluation_keeps_to_the_size_of_pieces():
+    assert EvaluationBatches(pixels(), 16, most=5).batch_size == 5
+    assert [len(labels) for _, labels in EvaluationBatches(pixels(), 16, most=40)] == [40, 40, 10]
+
+
 def test_a_missing_test_split_is_refused():
-    module = ImageDataModule(replace(small_data(), test=None), PLAIN, seed=0)
+    module = ImageDataModule(replace(small_data(), test=None), PLAIN, 0, Steps(5, 16))
     module.trainer = Trainer(logger=False, accelerator="cpu", enable_checkpointing=False, enable_progress_bar=False)
     with pytest.raises(InputError, match="no test split"):
         module.test_dataloader()

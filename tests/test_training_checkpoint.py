@@ -1,13 +1,15 @@
 """Checkpoints and weights on disk."""
 
 import pickle
+import resource
 
 import pytest
 import torch
-from training_parts import small_network
+from training_parts import run_ranks, small_network
 
 from nas.errors import InputError
 from nas.training.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
+from nas.training.result import UnreadableCheckpoint
 
 
 def test_a_checkpoint_is_read_back(tmp_path):
@@ -21,8 +23,9 @@ def test_a_checkpoint_is_read_back(tmp_path):
 
 def test_another_candidates_checkpoint_is_refused(tmp_path):
     save_checkpoint(tmp_path / "c", "me", {})
-    with pytest.raises(InputError, match="another candidate"):
+    with pytest.raises(InputError, match="another candidate") as error:
         load_checkpoint(tmp_path / "c", "you")
+    assert error.type is InputError  # it can be read
 
 
 class Harmful:
@@ -37,22 +40,40 @@ class Harmful:
 )
 def test_a_file_that_is_no_checkpoint_is_refused_and_never_run(tmp_path, capsys, content):
     (tmp_path / "c").write_bytes(content)
-    with pytest.raises(InputError, match="/c: "):
+    with pytest.raises(UnreadableCheckpoint, match="/c: "):
         load_checkpoint(tmp_path / "c", "me")
     assert capsys.readouterr().out == ""
 
 
-def test_a_truncated_checkpoint_is_refused(tmp_path):
+@pytest.mark.parametrize("tail", [b"", bytes(4096)], ids=["cut", "zeros"])
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.99])
+def test_a_checkpoint_that_was_cut_is_refused_wherever_it_was(tmp_path, share, tail):
     save_checkpoint(tmp_path / "c", "me", {"state": {"w": torch.arange(1000)}})
-    (tmp_path / "c").write_bytes((tmp_path / "c").read_bytes()[:1500])
-    with pytest.raises(InputError, match="cannot be read"):
+    whole = (tmp_path / "c").read_bytes()
+    (tmp_path / "c").write_bytes(whole[: int(share * len(whole))] + tail)
+    with pytest.raises(UnreadableCheckpoint, match="cannot be read"):
         load_checkpoint(tmp_path / "c", "me")
+
+
+def written_with_little_room(path, size):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+    save_checkpoint(path, "me", {"epochs": 2, "w": torch.zeros(size)})
+
+
+@pytest.mark.parametrize("size", [30_000, 1_000_000])
+def test_a_file_that_cannot_be_written_whole_leaves_the_one_before(tmp_path, size):
+    save_checkpoint(tmp_path / "c", "me", {"epochs": 1})
+    (error,) = run_ranks(written_with_little_room, tmp_path / "c", size, devices=1)
+    assert isinstance(error, OSError)
+    assert str(error) == f"[Errno 27] File too large: '{tmp_path / 'c'}'"
+    assert [path.name for path in tmp_path.iterdir()] == ["c"]
+    assert load_checkpoint(tmp_path / "c", "me")["epochs"] == 1
 
 
 @pytest.mark.parametrize("content", [[1, 2], {"weight": 1}])
 def test_a_torch_file_of_another_kind_is_refused(tmp_path, content):
     torch.save(content, tmp_path / "c")
-    with pytest.raises(InputError, match="not a checkpoint"):
+    with pytest.raises(UnreadableCheckpoint, match="not a checkpoint"):
         load_checkpoint(tmp_path / "c", "me")
 
 

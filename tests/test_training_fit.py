@@ -2,19 +2,17 @@
 
 import os
 import signal
-import socket
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 from training_parts import quick, small_data, small_network
 
 from nas.errors import InputError
 from nas.training.fit import fit
 from nas.training.recipe import OPTIMIZERS, SCHEDULES
+from nas.training.result import Answer
 
 FULL = {
     "epochs": 4,
@@ -84,6 +82,74 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(tmp_path, op
     assert same_weights(resumed, network)
 
 
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_halted_training_goes_on_as_if_nothing_had_happened(tmp_path, optimizer):
+    recipe = quick(**FULL, optimizer=optimizer)
+    whole, network = trained(recipe, test=True)
+    reported = []
+
+    def halt(epoch, metrics):
+        reported.append(epoch)
+        return Answer.HALT
+
+    for epoch in range(3):
+        halted, _ = trained(recipe, checkpoint=tmp_path / "c", report=halt, test=True)
+        assert (halted.halted, halted.pruned, halted.complete, halted.test) == (True, False, False, None)
+        assert halted.history == whole.history[: epoch + 1]
+    result, resumed = trained(recipe, checkpoint=tmp_path / "c", report=halt, test=True)
+    assert not result.halted  # there was nothing left to halt
+    assert reported == [0, 1, 2, 3]
+    assert (result.history, result.test) == (whole.history, whole.test)
+    assert same_weights(resumed, network)
+
+
+BIG_STEPS = {"epochs": 3, "batch_size": 32, "ema": 0.9, "crop": 1, "cutmix": 1.0, "clip_gradient": 0.5}
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize(("micro_batch", "piece"), [(1, 1), (5, 5), (9, 8), (31, 16), (32, None), (100, None)])
+def test_micro_batches_train_what_whole_batches_train(optimizer, micro_batch, piece):
+    """Where no batch norm looks at them, to 1e-9 in 64 bits; metrics to 1e-6, since their sums are taken in 32."""
+
+    def train(**options):
+        network = small_network()
+        network[1] = nn.Identity()
+        recipe = quick(**BIG_STEPS, optimizer=optimizer)
+        return fit(network, small_data(), recipe, seed=0, accelerator="cpu", precision="64-true", **options)
+
+    (whole, network), (cut, other) = train(), train(micro_batch=micro_batch)
+    assert (whole.micro_batch, cut.micro_batch) == (None, piece)
+    for one, two in zip(network.state_dict().values(), other.state_dict().values(), strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-9, atol=1e-9)
+    for one, two in zip(whole.history, cut.history, strict=True):
+        assert one == pytest.approx(two, rel=1e-6)
+
+
+def test_a_training_may_go_on_with_smaller_micro_batches(tmp_path):
+    trained(checkpoint=tmp_path / "c", report=lambda epoch, metrics: Answer.HALT)
+    result, _ = trained(checkpoint=tmp_path / "c", micro_batch=4)
+    assert (result.epochs, result.micro_batch) == (3, 4)
+
+
+def test_micro_batches_without_images_are_refused():
+    with pytest.raises(InputError, match="micro_batch: 0"):
+        trained(micro_batch=0)
+
+
+def test_a_disk_that_is_full_ends_a_training_and_leaves_the_checkpoint_before(tmp_path, monkeypatch):
+    def fill(epoch, metrics):
+        if epoch == 1:
+            monkeypatch.setattr(os, "fsync", lambda file: os.write(os.open("/dev/full", os.O_WRONLY), b"x"))
+
+    with pytest.raises(OSError, match=r"No space left on device: '.*/c'"):
+        trained(checkpoint=tmp_path / "c", report=fill)
+    monkeypatch.undo()
+    assert [path.name for path in tmp_path.iterdir()] == ["c"]
+    reported = []
+    trained(checkpoint=tmp_path / "c", report=lambda epoch, metrics: reported.append(epoch))
+    assert reported == [1, 2]
+
+
 def test_a_finished_training_is_not_repeated(tmp_path):
     whole, network = trained(checkpoint=tmp_path / "c", test=True)
     again, loaded = trained(checkpoint=tmp_path / "c", test=True, report=lambda epoch, metrics: 1 / 0)
@@ -143,42 +209,3 @@ def test_ctrl_c_is_a_keyboard_interrupt():
     with pytest.raises(KeyboardInterrupt):
         trained(report=lambda epoch, metrics: os.kill(os.getpid(), signal.SIGINT))
     assert signal.getsignal(signal.SIGINT) is before
-
-
-def test_several_devices_are_refused_where_only_one_process_was_started(monkeypatch):
-    monkeypatch.delenv("LOCAL_RANK", raising=False)
-    with pytest.raises(InputError, match="a process each"):
-        trained(devices=2)
-
-
-RANKS = """
-import os, sys
-sys.path.insert(0, {tests!r})
-from training_parts import *
-from nas.training.fit import fit
-reported = []
-rank = 0 if os.fork() else 1
-os.environ["LOCAL_RANK"] = str(rank)
-result, network = fit(small_network(), small_data(), quick(epochs=3), seed=0, accelerator="cpu", devices=2, test=True,
-    report=lambda epoch, metrics: reported.append(epoch) or epoch == 1)
-weights = sum(each.sum().item() for each in network.parameters())
-os.write(1, f"{{len(reported)}} {{result.epochs}} {{result.pruned}} {{result.value}} {{weights}}\\n".encode())
-if rank == 1:
-    os._exit(0)
-os.wait()
-"""
-
-
-def test_ranks_train_one_network_and_prune_together():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    rendezvous = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2", "NODE_RANK": "0"}
-    command = [sys.executable, "-W", "ignore", "-c", RANKS.format(tests=str(Path(__file__).parent))]
-    environment = {**os.environ, **rendezvous}
-    output = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=120)
-    assert output.stderr == ""
-    second, first = sorted(line.split() for line in output.stdout.splitlines())
-    assert (first[0], second[0]) == ("2", "0")
-    assert first[1:] == second[1:]
-    assert first[1:3] == ["2", "True"]

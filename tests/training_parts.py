@@ -1,4 +1,13 @@
-"""Small parts for the tests of training: a data set, a network, a recipe."""
+"""Small parts for the tests of training: a data set, a network, a recipe, and ranks to train it on."""
+
+import os
+import socket
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,3 +49,48 @@ def small_network(channels: int = 1, seed: int = 0, dropout: float = 0.0) -> nn.
 
 def quick(**changes: object) -> Training:
     return Training.from_document({"epochs": 3, "batch_size": 16, "lr": 0.01, **changes})
+
+
+def run_ranks(function: Callable[..., Any], *arguments: Any, devices: int = 2, nodes: int = 1) -> list[Any]:
+    """What `function(*arguments)` returns or raises in each of so many ranks, or None where nothing came in time.
+
+    They are fresh processes, all ended when this returns; a warning is an error in them. EOFError if one dies.
+    """
+    processes = get_context("forkserver")  # one import of torch for all tests
+    processes.set_forkserver_preload(["nas.training.candidate"])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    rendezvous = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(devices)}
+    here = devices // nodes
+    pipes, ranks = [], []
+    for rank in range(devices):
+        place = {"NODE_RANK": str(rank // here), "LOCAL_RANK": str(rank % here), "LOCAL_WORLD_SIZE": str(here)}
+        pipe, theirs = processes.Pipe(duplex=False)
+        pipes.append(pipe)
+        ranks.append(processes.Process(target=_rank, args=(theirs, {**rendezvous, **place}, function, arguments)))
+        ranks[-1].start()
+        theirs.close()
+    outcomes: dict[Connection, Any] = {}
+    deadline = time.monotonic() + 120
+    try:
+        while len(outcomes) < devices and time.monotonic() < deadline:
+            for pipe in wait([pipe for pipe in pipes if pipe not in outcomes], deadline - time.monotonic()):
+                outcomes[pipe] = pipe.recv()
+    finally:
+        for each in ranks:
+            each.kill()
+            each.join()
+    return [outcomes.get(pipe) for pipe in pipes]
+
+
+def _rank(
+    pipe: Connection, environment: Mapping[str, str], function: Callable[..., Any], arguments: tuple[Any, ...]
+) -> None:
+    os.environ.update(environment)
+    warnings.simplefilter("error")
+    try:
+        outcome = function(*arguments)
+    except Exception as error:
+        outcome = error
+    pipe.send(outcome)

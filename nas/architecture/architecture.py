@@ -1,6 +1,6 @@
 """`Architecture`: a network as a value, made from a document without holes and from nothing else."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,7 +34,7 @@ class Architecture:
     input: Shape
     classes: int
     network: Steps
-    _document: Mapping[str, Any] = field(repr=False, compare=False)
+    _written: "_Written" = field(repr=False, compare=False)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Architecture":
@@ -66,7 +66,7 @@ class Architecture:
             multipliers=(multiplier,) if multiplier else (),
         )
         network = read_chain(document["network"], "network", scope)
-        architecture = cls(shape, classes, network, _complete(document, defaults, scope.count.cells))
+        architecture = cls(shape, classes, network, _Written(document, defaults, frozenset(scope.count.cells)))
         _ = architecture.plan  # a document that cannot be planned at its own input is refused here
         return architecture
 
@@ -89,7 +89,7 @@ class Architecture:
 
     def to_document(self) -> dict[str, Any]:
         """The mapping that `from_document` takes, with every default that it relies on written under `defaults`."""
-        return deepcopy(dict(self._document))
+        return _complete(self._written)
 
     @cached_property
     def plan(self) -> Node:
@@ -124,13 +124,21 @@ def _read_defaults(value: Any) -> dict[str, dict[str, Any]]:
     return defaults
 
 
-def _complete(
-    document: Mapping[str, Any], own: Mapping[str, Mapping[str, Any]], read_cells: Collection[str]
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Written:
+    """What an architecture was read from: a document of its own, the defaults it gives, and the cells it uses."""
+
+    document: Mapping[str, Any]
+    defaults: Mapping[str, Mapping[str, Any]]
+    cells: frozenset[str]
+
+
+def _complete(written: _Written) -> dict[str, Any]:
     """The document with the defaults of every op in it spelled out, in a fixed order of keys.
 
     A cell that was not read, since nothing uses it, stays as it is.
     """
+    document, own = written.document, written.defaults
     used = {kind for key in ("cells", "network") for kind in _kinds(document.get(key))}
     defaults: dict[str, Any] = {}
     for kind, op in OPS.items():
@@ -143,7 +151,7 @@ def _complete(
     complete = {**document, "defaults": defaults, "network": _spelled(document["network"])}
     if document.get("cells") is not None:
         cells = document["cells"].items()
-        complete["cells"] = {name: _spelled(cell) if name in read_cells else cell for name, cell in cells}
+        complete["cells"] = {name: _spelled(cell) if name in written.cells else cell for name, cell in cells}
     return {key: deepcopy(complete[key]) for key in KEYS if complete.get(key) is not None}
 
 

@@ -11,10 +11,9 @@ from typing import Any
 from nas.architecture import fields as f
 from nas.architecture.elements import Blur, Element, Parts, Side, Sum, elements, is_graph, less, said
 from nas.architecture.ops import Chain, Conv, Residual
-from nas.architecture.parse import Count, Scope, read_op
-from nas.architecture.parse import _with_values as with_values
+from nas.architecture.parse import Count, Scope, read_op, with_values
 from nas.architecture.parts import with_parts
-from nas.architecture.plan import _chain as plan_chain
+from nas.architecture.plan import plan_chain
 from nas.architecture.shapes import Shape, is_map
 from nas.errors import InputError
 from nas.space.conditions import is_conditional

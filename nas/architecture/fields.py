@@ -146,7 +146,7 @@ def number(low: float = -LARGEST, high: float = LARGEST) -> Reader[float]:
     def read(value: object, place: str) -> float:
         if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
             raise InputError(f"{place}: expected a number from {low} to {high}; got {value!r:.60}")
-        return float(value)
+        return float(value) + 0.0  # -0.0 is 0.0
 
     return read
 

@@ -9,6 +9,7 @@ from dataclasses import is_dataclass
 
 from nas.architecture import fields as f
 from nas.architecture.ops import KINDS, OPS, Op
+from nas.architecture.parse import forget_cells
 from nas.errors import InputError
 
 LAYERS_OF: dict[type[Op], str] = {}
@@ -35,6 +36,7 @@ def register(kind: str, op: type[Op], layer: str | None = None) -> None:
         raise InputError(f"{place}: layer is written package.module:function; got {layer!r}")
     OPS[kind] = op
     KINDS[op] = kind
+    forget_cells()
     if layer is not None:
         LAYERS_OF[op] = layer
 

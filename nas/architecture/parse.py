@@ -1,7 +1,9 @@
 """From a document's ops to typed ops: defaults filled, a cell's values put in, cells replaced by their copies."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from nas.architecture import fields as f
@@ -91,7 +93,7 @@ def read_op(document: Any, place: str, scope: Scope) -> Op:
     kind = document["op"]
     if not isinstance(kind, str) or kind not in OPS:
         raise unknown(f"{place}.op", "op", kind, OPS)
-    given = {key: _with_values(value, f"{place}.{key}", scope) for key, value in document.items() if key != "op"}
+    given = {key: with_values(value, f"{place}.{key}", scope) for key, value in document.items() if key != "op"}
     name = f.name(given.pop("name"), f"{place}.name") if given.get("name") is not None else given.pop("name", None)
     op = OPS[kind]
     structure = _STRUCTURE.get(op, {})
@@ -139,7 +141,7 @@ def _refuse_unknown(kind: str, given: Mapping[str, Any], known: set[str], place:
             raise unknown(f"{place}.{key}", f"field of {kind} called", key, ["name", *sorted(known)])
 
 
-def _with_values(node: Any, place: str, scope: Scope) -> Any:
+def with_values(node: Any, place: str, scope: Scope) -> Any:
     """`$word` replaced by the value that the enclosing cell was given under that word."""
     match node:
         case str() if node.startswith("$"):
@@ -148,11 +150,11 @@ def _with_values(node: Any, place: str, scope: Scope) -> Any:
                 raise unknown(place, "value", node[1:], scope.values or [f"none ({where} none)"])
             return scope.values[node[1:]]
         case dict() if "op" not in node:
-            return {key: _with_values(value, place, scope) for key, value in node.items()}
+            return {key: with_values(value, place, scope) for key, value in node.items()}
         case [dict(), *_]:  # a chain: its ops are read with the same scope
             return node
         case list():
-            return [_with_values(value, place, scope) for value in node]
+            return [with_values(value, place, scope) for value in node]
         case _:
             return node
 
@@ -223,7 +225,7 @@ def _read_cell(given: Mapping[str, Any], name: str | None, place: str, scope: Sc
     def copy(index: int) -> Steps:
         scope.count.cells.add(cell)
         here = {**default_values, **values, **{key: per_copy[index] for key, per_copy in each.items()}}
-        return read_chain(content, f"cells.{cell}", replace(inner, values=here))
+        return _read_copy(content, f"cells.{cell}", replace(inner, values=here))
 
     if each or not depth:
         return Cell(name=name, cell=cell, copies=tuple(copy(index) for index in range(depth)))
@@ -231,6 +233,29 @@ def _read_cell(given: Mapping[str, Any], name: str | None, place: str, scope: Sc
     copies = (copy(0),) * depth
     scope.count.add((scope.count.ops - before) * (depth - 1), place)
     return Cell(name=name, cell=cell, copies=copies)
+
+
+def _read_copy(content: Any, place: str, scope: Scope) -> Steps:
+    """A cell's ops with its values put in; what uses no other cells is read once."""
+    read = (content, place, scope.defaults, scope.multipliers, scope.values, scope.inside, scope.level)
+    text = json.dumps(read)
+    if '"op": "cell"' in text:
+        return read_chain(content, place, scope)
+    steps, ops = _read_alone(text)
+    scope.count.add(ops, place)
+    return steps
+
+
+@lru_cache(maxsize=4096)
+def _read_alone(text: str) -> tuple[Steps, int]:
+    """The ops of a cell, and how many they are."""
+    content, place, defaults, multipliers, values, inside, level = json.loads(text)
+    scope = Scope({}, defaults, tuple(multipliers), values, tuple(inside), level)
+    return read_chain(content, place, scope), scope.count.ops
+
+
+forget_cells = _read_alone.cache_clear
+"""For when an op's name gets another meaning."""
 
 
 def _with_default_values(content: Any, place: str) -> tuple[Any, Mapping[str, Any]]:

@@ -4,6 +4,7 @@ What is named is copied into the document's own cells, with the defaults it reli
 stands alone from then on. A part is a cell of the published document, or an op of its network by name.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -59,18 +60,17 @@ class _Copies:
             raise unknown(f"{place}.cell", "published network", network, published_names())
         if network in self.users:
             raise InputError(f"{place}.cell: networks take parts in a circle: {' → '.join((*self.users, network))}")
-        source = _published(network, self.users)
-        parts = _parts(source)
+        parts = _parts(network, self.users)
         if part not in parts:
             raise unknown(f"{place}.cell", f"part of {network} called", part, parts)
-        return self._take(network, part, source, parts)
+        return self._take(network, part)
 
-    def _take(self, network: str, part: str, source: Mapping[str, Any], parts: Mapping[str, Any]) -> str:
+    def _take(self, network: str, part: str) -> str:
         name = f"{network}_{part}"
         if name not in self.cells:
             self.cells[name] = None  # a cell that holds itself ends here, and is refused where it is read
-            spelled = _spelled(parts[part], source.get("defaults") or {}, self.defaults)
-            self.cells[name] = _renamed(spelled, name, lambda inner, _: self._take(network, inner, source, parts))
+            spelled = _spelled_part(network, part, self.users, json.dumps(self.defaults))
+            self.cells[name] = _renamed(spelled, name, lambda inner, _: self._take(network, inner))
         return name
 
 
@@ -81,8 +81,17 @@ def _published(network: str, users: tuple[str, ...]) -> dict[str, Any]:
     return _with_parts(document, document.get("defaults") or {}, (*users, network))
 
 
-def _parts(document: Mapping[str, Any]) -> dict[str, Any]:
+@lru_cache(maxsize=1024)
+def _spelled_part(network: str, part: str, users: tuple[str, ...], defaults: str) -> Any:
+    """A part as it is written under the defaults of the document that takes it."""
+    own = _published(network, users).get("defaults") or {}
+    return _spelled(_parts(network, users)[part], own, json.loads(defaults))
+
+
+@lru_cache(maxsize=64)
+def _parts(network: str, users: tuple[str, ...]) -> dict[str, Any]:
     """What can be taken from a published document, by name: its cells, then named ops that are no aux heads."""
+    document = _published(network, users)
     named = {op["name"]: op for op in document["network"] if op.get("name") and op["op"] != "aux"}
     ops = {name: {key: value for key, value in op.items() if key != "name"} for name, op in named.items()}
     return {**ops, **(document.get("cells") or {})}

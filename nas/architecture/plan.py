@@ -5,6 +5,7 @@ Cost, network, digest and pictures are all read off the plan; nothing else works
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from nas.architecture.ops import (
     KINDS,
@@ -76,7 +77,7 @@ def plan(network: Steps, shape: Shape, classes: int, aux: bool = True) -> Node:
         InputError: an op cannot take what comes in, with its path and the shapes; or the network does not end in
             one number per class.
     """
-    node = _chain(Chain(chain=network), "", shape, classes, aux)
+    node = plan_chain(Chain(chain=network), "", shape, classes, aux)
     _need_logits(node, "network", classes)
     for child in node.children:
         if aux and isinstance(child.op, Aux):
@@ -107,7 +108,8 @@ def _names(steps: Steps) -> list[str]:
     return names
 
 
-def _chain(op: Chain, path: str, shape: Shape, classes: int, aux: bool = True) -> Node:
+def plan_chain(op: Chain, path: str, shape: Shape, classes: int, aux: bool = True) -> Node:
+    """The plan of a chain at `path`, into which `shape` comes. Raises `ShapeError` as `plan` does."""
     children: list[Node] = []
     outputs: dict[str | None, Shape] = {}
     current = shape
@@ -126,12 +128,12 @@ def _chain(op: Chain, path: str, shape: Shape, classes: int, aux: bool = True) -
 def _node(op: Op, path: str, shape: Shape, classes: int) -> Node:
     match op:
         case Chain():
-            return _chain(op, path, shape, classes)
+            return plan_chain(op, path, shape, classes)
         case Cell(copies=copies):
             parts: list[Node] = []
             current = shape
             for index, copy in enumerate(copies):
-                parts.append(_chain(Chain(chain=copy), _join(path, str(index)), current, classes))
+                parts.append(plan_chain(Chain(chain=copy), _join(path, str(index)), current, classes))
                 current = parts[-1].output
             return Node(op, path, shape, current, tuple(parts))
         case Branches():
@@ -141,18 +143,24 @@ def _node(op: Op, path: str, shape: Shape, classes: int) -> Node:
         case Graph():
             return _graph(op, path, shape, classes)
         case Aux(chain=chain):
-            head = _chain(Chain(chain=chain), path, shape, classes)
+            head = plan_chain(Chain(chain=chain), path, shape, classes)
             return Node(op, path, shape, shape, (head,))
         case _:
             return _leaf(op, path, shape, classes)
 
 
+@lru_cache(maxsize=8192)
+def _concrete(op: Op, shape: Shape, classes: int) -> tuple[Op, Shape | None]:
+    concrete = op.concrete(shape, classes)
+    return concrete, None if type(concrete) in (Chain, Branches) else concrete.output(shape)
+
+
 def _leaf(op: Op, path: str, shape: Shape, classes: int) -> Node:
     try:
-        concrete = op.concrete(shape, classes)
-        if type(concrete) in (Chain, Branches):
+        concrete, output = _concrete(op, shape, classes)
+        if output is None:
             return _node(concrete, path, shape, classes)
-        return Node(concrete, path, shape, concrete.output(shape))
+        return Node(concrete, path, shape, output)
     except ShapeError:
         raise
     except InputError as error:
@@ -160,7 +168,7 @@ def _leaf(op: Op, path: str, shape: Shape, classes: int) -> Node:
 
 
 def _branches(op: Branches, path: str, shape: Shape, classes: int) -> Node:
-    parts = tuple(_chain(Chain(chain=chain), _join(path, name), shape, classes) for name, chain in op.branches)
+    parts = tuple(plan_chain(Chain(chain=chain), _join(path, name), shape, classes) for name, chain in op.branches)
     if len({part.output[1:] for part in parts}) > 1:
         listed = ", ".join(f"{part.name} {written(part.output)}" for part in parts)
         raise ShapeError(f"{path}: branches disagree in grid: {listed}")
@@ -172,7 +180,7 @@ def _graph(op: Graph, path: str, shape: Shape, classes: int) -> Node:
     children: list[Node] = []
     for name, chains in op.nodes:
         here = _join(path, name)
-        terms = [_chain(Chain(chain=chain), _join(here, of), values[of], classes) for of, chain in chains]
+        terms = [plan_chain(Chain(chain=chain), _join(here, of), values[of], classes) for of, chain in chains]
         if len({term.output for term in terms}) > 1:
             listed = ", ".join(f"{term.name} {written(term.output)}" for term in terms)
             raise ShapeError(f"{here}: a sum of shapes that differ: {listed}")
@@ -182,8 +190,8 @@ def _graph(op: Graph, path: str, shape: Shape, classes: int) -> Node:
 
 
 def _residual(op: Residual, path: str, shape: Shape, classes: int) -> Node:
-    body = _chain(Chain(chain=op.body), _join(path, "body"), shape, classes)
-    shortcut = _chain(Chain(chain=op.shortcut), _join(path, "shortcut"), shape, classes)
+    body = plan_chain(Chain(chain=op.body), _join(path, "body"), shape, classes)
+    shortcut = plan_chain(Chain(chain=op.shortcut), _join(path, "shortcut"), shape, classes)
     parts = [body]
     if op.projection:
         if not is_map(body.output):

@@ -14,7 +14,8 @@ HEADER = ("op", "what", "output", "parameters", "MACs")
 def table(root: Node) -> str:
     """The lines of the table, of a network's plan; aux heads stand apart, as they are there in training only."""
     sections = [_section(root, "total")]
-    titles = [f"input {written(root.input)}"]
+    price = cost_of(root)
+    titles = [f"input {written(root.input)}, depth {price.depth}, training keeps {price.activations:,} bytes an image"]
     for node in root.children:
         if isinstance(node.op, Aux) and node.children:  # planned without its heads, it has none
             sections.append(_section(node.children[0], f"total of {node.name}"))

@@ -144,16 +144,8 @@ def _linear(op: ops.Linear, shape: Shape) -> nn.Module:
     )
 
 
-def _reached(op: ops.Pool, shape: Shape) -> Sides:
-    """A pool's padding, less what no window reaches: torch takes uneven padding for image and would pool it too."""
-    _, *grid = op.output(shape)
-    reach = [(n - 1) * stride + kernel for n, stride, kernel in zip(grid, op.stride, op.kernel, strict=True)]
-    top, bottom, left, right = op.sides
-    return top, min(bottom, max(reach[0] - shape[1] - top, 0)), left, min(right, max(reach[1] - shape[2] - left, 0))
-
-
 def _pool(op: ops.Pool, shape: Shape) -> nn.Module:
-    sides = op.sides if _even(op.sides) else _reached(op, shape)
+    sides = op.reached(shape)
     padding = (sides[0], sides[2]) if _even(sides) else (0, 0)
     if op.kind == "max":
         pool: nn.Module = nn.MaxPool2d(op.kernel, op.stride, padding, ceil_mode=op.ceil)

@@ -1,7 +1,22 @@
-"""Processes that train candidates: a pool of slots, one forked process per job; imports no torch."""
+"""Processes that train candidates: a pool of devices, forked processes for each job on them; imports no torch."""
 
-from nas.pool.events import Died, Done, Event, Failed, Report
+from nas.pool.devices import Device, cores, find_devices
+from nas.pool.events import Died, Done, Event, Failed, Need, Report
 from nas.pool.fork_server import PoolError
 from nas.pool.pool import Pool
+from nas.pool.protocol import AnyPool
 
-__all__ = ["Died", "Done", "Event", "Failed", "Pool", "PoolError", "Report"]
+__all__ = [
+    "AnyPool",
+    "Device",
+    "Died",
+    "Done",
+    "Event",
+    "Failed",
+    "Need",
+    "Pool",
+    "PoolError",
+    "Report",
+    "cores",
+    "find_devices",
+]

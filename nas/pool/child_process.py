@@ -7,27 +7,26 @@ import faulthandler
 import multiprocessing
 import os
 import pickle
-import signal
 import sys
-import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
-from nas.pool.events import Done, Failed, Report
-from nas.pool.messages import Task
+from nas.pool.events import Done, Failed, Report, class_name
+from nas.pool.messages import SHOW_STACKS, Outcome, Task
 
-Function = Callable[[Any, Callable[[int, Mapping[str, float]], bool], int], object]
+Function = Callable[[Any, Callable[[int, Mapping[str, float]], int], int], object]
 
 
-def run_child(function: Function, pipe: int, log: int, lifeline: int) -> None:
-    """Run the task that comes over `pipe` and end the process; `lifeline` is a pipe the server holds open."""
+def run_child(function: Function, pipe: int, log: int) -> None:
+    """Run the task that comes over `pipe` and end the process."""
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)
     faulthandler.enable()  # a segmentation fault leaves its Python stack in the log
-    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    faulthandler.register(SHOW_STACKS)
     driver = Connection(pipe)
     task: Task = pickle.loads(driver.recv_bytes())
     driver.send_bytes(_outcome(function, task, driver))
@@ -37,14 +36,8 @@ def run_child(function: Function, pipe: int, log: int, lifeline: int) -> None:
     os._exit(0)
 
 
-def _end_with(lifeline: int) -> None:
-    """End this process and all it started as soon as the fork server, which ends with the driver, is gone."""
-    os.read(lifeline, 1)  # nobody writes: returns when no process holds the other end any more
-    os.killpg(0, signal.SIGKILL)
-
-
 def _outcome(function: Function, task: Task, driver: Connection) -> bytes:
-    """The pickled `Done` or `Failed` of a task."""
+    """The pickled `Outcome` of a task."""
     try:
         os.environ.clear()
         os.environ.update(task.environment)
@@ -52,36 +45,30 @@ def _outcome(function: Function, task: Task, driver: Connection) -> bytes:
         # DataLoader workers: forked from here. Python's other ways would import torch again in every worker.
         multiprocessing.set_start_method("fork", force=True)
 
-        def report(step: int, metrics: Mapping[str, float]) -> bool:
-            """Send the metrics of a step, wait for the answer; True: stop here, the candidate is pruned."""
+        def report(step: int, metrics: Mapping[str, float]) -> int:
+            """Send the metrics of a step and wait for the driver's answer."""
+            if task.rank != 0:
+                raise RuntimeError(f"rank {task.rank} has reported; rank 0 does so for all")
             numbers = {name: float(value) for name, value in metrics.items()}
-            faulthandler.cancel_dump_traceback_later()  # the driver's time to think is no silence of ours
             driver.send_bytes(pickle.dumps(Report(task.key, int(step), numbers)))
-            stop = bool(driver.recv())
-            _explain_silence(task.silence_limit)
-            return stop
+            return int(driver.recv())
 
-        _explain_silence(task.silence_limit)
         result = function(pickle.loads(task.argument), report, task.threads)
-        return _pickled(Done(task.key, result))
+        # The other ranks' results are read by nobody: they need not even travel.
+        return _pickled(Done(task.key, result if task.rank == 0 else None))
     except BaseException as error:  # SystemExit too: the driver wants to know whatever ended the function
+        moment = time.monotonic()
         text = traceback.format_exc()
         print(text, file=sys.stderr, flush=True)
-        return pickle.dumps(Failed(task.key, _one_line(error), text))
+        return pickle.dumps(Outcome(Failed(task.key, _one_line(error), text, class_name(error)), moment))
 
 
 def _pickled(done: Done) -> bytes:
     try:
-        return pickle.dumps(done)
+        return pickle.dumps(Outcome(done, time.monotonic()))
     except Exception as error:
         kind = type(done.result).__name__
         raise TypeError(f"the result, a {kind}, cannot be sent to the driver: {error}") from error
-
-
-def _explain_silence(limit: float | None) -> None:
-    """Write all stacks to the log shortly before the driver ends this process for its silence."""
-    if limit is not None:
-        faulthandler.dump_traceback_later(0.9 * limit)
 
 
 def _one_line(error: BaseException) -> str:

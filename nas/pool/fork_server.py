@@ -67,13 +67,16 @@ class ForkServer:
                 start_new_session=True,  # Ctrl-C in the terminal reaches the driver alone
             )
 
-    def fork(self, key: int, pipe: int, log: int) -> None:
-        """Ask for a child that talks over `pipe` and writes to `log`; the caller closes both descriptors."""
-        self._send(key, FORK, pipe, log)
+    def fork(self, number: int, pipe: int, log: int) -> None:
+        """Ask for a child that talks over `pipe` and writes to `log`; the caller closes both descriptors.
 
-    def signal(self, key: int, number: int) -> None:
-        """Send a signal to a job's process and all it has started; does nothing if they have ended."""
-        self._send(key, number)
+        `number` names it from here on and is never used again.
+        """
+        self._send(number, FORK, pipe, log)
+
+    def signal(self, number: int, what: int) -> None:
+        """Send a signal to a child and all it has started; does nothing if they have ended."""
+        self._send(number, what)
 
     def end(self) -> str:
         """End the server and its children, at once and for certain; returns how the server ended."""
@@ -90,9 +93,9 @@ class ForkServer:
         self._output.close()
         return "\n".join([how_it_ended(exit_code), *text.splitlines()[-20:]])
 
-    def _send(self, key: int, what: int, *descriptors: int) -> None:
+    def _send(self, number: int, what: int, *descriptors: int) -> None:
         with contextlib.suppress(BrokenPipeError):  # a server that is gone is noticed by the end of its news
-            socket.send_fds(self._commands, [COMMAND.pack(key, what)], descriptors)
+            socket.send_fds(self._commands, [COMMAND.pack(number, what)], descriptors)
 
 
 def how_it_ended(exit_code: int) -> str:

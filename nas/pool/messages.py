@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 import struct
 from dataclasses import dataclass
 
-# Driver → server: (job key, signal). Signal 0 asks for a child; the record then carries two file
-# descriptors, the child's end of its pipe and its log. Any other signal goes to the child's process group.
+from nas.pool.events import Done, Failed
+
+# Driver → server: (process number, signal). The pool numbers processes and never uses a number twice. Signal 0 asks
+# for a child; the record then carries two file descriptors, the child's end of its pipe and its log. Any other signal
+# goes to the child's process group.
 COMMAND = struct.Struct("!qi")
 FORK = 0
+
+SHOW_STACKS = signal.SIGUSR2  # a child writes its threads' stacks to its log, though its interpreter be stuck
 
 
 @dataclass(frozen=True)
@@ -25,17 +31,17 @@ class Broken:
 
 @dataclass(frozen=True)
 class Forked:
-    """Server → driver: the job's child exists."""
+    """Server → driver: the child exists."""
 
-    key: int
+    number: int
     pid: int
 
 
 @dataclass(frozen=True)
 class Ended:
-    """Server → driver: the job's child has ended, and everything it had started with it."""
+    """Server → driver: the child has ended, and everything it had started with it."""
 
-    key: int
+    number: int
     exit_code: int
     problem: str = ""  # why there never was a child
 
@@ -48,8 +54,16 @@ class Task:
     """Driver → child, over its pipe: what to do and under which conditions."""
 
     key: int
+    rank: int
     argument: bytes  # pickled: reading it may import modules, which must find the environment set
     threads: int
     environment: dict[str, str]  # all of it: the server's own dates from when it started
     directory: str
-    silence_limit: float | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Child → driver, its last message: what came of its task, and when by the clock of all processes."""
+
+    event: Done | Failed
+    moment: float  # of time.monotonic

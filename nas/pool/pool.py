@@ -1,4 +1,4 @@
-"""A pool of slots: every job runs in a process of its own, and nothing it does there reaches the driver."""
+"""A pool of devices: every job runs in processes of its own, and nothing it does there reaches the driver."""
 
 from __future__ import annotations
 
@@ -8,67 +8,71 @@ import os
 import pickle
 import signal
 import time
-import traceback
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from itertools import count
 from multiprocessing import Pipe
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from nas.errors import InputError
-from nas.pool.events import Died, Done, Event, Failed, Report
+from nas.pool.devices import Device, cores
+from nas.pool.events import ONE_DEVICE, Event, Need
 from nas.pool.fork_server import ForkServer, PoolError, how_it_ended, thread_limits
-from nas.pool.messages import Broken, Ended, Forked, News, Ready, Task
-
-EXIT_SECONDS = 10.0  # a process that has sent its result gets this long to end
-
-
-@dataclass
-class _Job:
-    key: int
-    pipe: Connection[Any, Any]
-    pid: int | None = None  # None: not forked yet
-    started: float = 0.0  # of the process, not of the request: the server may still be importing
-    heard: float = 0.0
-    asked: bool = False  # a report waits for its answer
-    outcome: Done | Failed | None = None
-    killed: str = ""  # why this pool ended it
+from nas.pool.job import STACKS_SECONDS, Job, Limits, Process
+from nas.pool.messages import SHOW_STACKS, Broken, Ended, Forked, News, Ready, Task
+from nas.pool.ranks import free_port, log_of, rank_variables
+from nas.pool.slots import Slots
 
 
 class Pool:
-    """Runs `function(argument, report, threads)` for one argument per job, `slots` jobs at a time.
+    """Runs `function(argument, report, threads)` for one argument per job, each job on `devices` of its own.
 
-    `function` is a dotted name ("nas.training.candidate:train_candidate"), looked up once in the fork server,
-    which imports its module and `preload`. `report(step, metrics)` sends metrics, waits for the driver's
-    answer and returns True if the job should stop. Arguments and results are best plain data: what they are
-    made of is imported where they are read. The constructor returns while the server's imports still run.
+    `function` is a dotted name ("nas.training.job:run"), looked up once in the fork server, which imports its module
+    and `preload`. `report(step, metrics)` sends metrics, waits for the driver's answer and returns it. Arguments and
+    results are best plain data: what they are made of is imported where they are read. The constructor returns while
+    the server's imports still run.
 
-    `time_limit` and `silence_limit` (no report for so long) are in seconds of one job's process; they are
-    enforced in `wait`. One thread uses a pool. Close it, or use it in a `with` statement.
+    `need` is what most jobs need: `slots` jobs of it run at once. Given as an argument, `slots` is how many jobs run
+    at once at most, whatever they need. `threads` is per process; None: the cores divided among the processes.
+    `time_limit` and `silence_limit` (no report for so long) are in seconds of one job; they are enforced in `wait`.
+
+    One thread uses a pool. Close it, or use it in a `with` statement.
     """
 
     def __init__(
         self,
         function: str,
         *,
-        slots: int,
-        threads: int,
+        devices: Sequence[Device],
+        need: Need = ONE_DEVICE,
+        slots: int | None = None,
+        threads: int | None = None,
         preload: Sequence[str] = (),
         time_limit: float | None = None,
         silence_limit: float | None = None,
     ) -> None:
         for name, value in (("slots", slots), ("threads", threads)):
-            if value < 1:
+            if value is not None and value < 1:
                 raise InputError(f"pool.{name}: must be at least 1, not {value}")
-        self.slots = slots
-        self.threads = threads
+        self.devices = tuple(devices)
+        self.clock: Callable[[], float] = time.monotonic
+        self._slots = Slots(devices)
+        most = self._checked_capacity(need)
+        if slots is not None and slots > most:
+            raise InputError(
+                f"pool.slots: {slots} candidates at once on {len(devices)} devices, which hold {most}; "
+                "pool.devices_per_candidate=0.5, for example, lets two share a device"
+            )
+        self.slots = slots or most
+        self.threads = threads or max(1, cores() // (self.slots * need.devices))
+        self._most = slots or math.inf
+        self._limits = Limits(time_limit, silence_limit)
         self._function = function
         self._preload = tuple(preload)
-        self._time_limit = time_limit
-        self._silence_limit = silence_limit
-        self._jobs: dict[int, _Job] = {}
+        self._jobs: dict[int, Job] = {}
+        self._processes: dict[int, tuple[Job, Process]] = {}  # those that have not ended, by number
+        self._numbers = count()
         self._server = self._new_server()
 
     def __enter__(self) -> Pool:
@@ -80,70 +84,80 @@ class Pool:
         self.close()
 
     @property
-    def free(self) -> int:
-        """How many more jobs can be started now."""
-        return self.slots - len(self._jobs)
-
-    @property
     def running(self) -> tuple[int, ...]:
-        """Keys of the jobs that hold a slot, oldest first."""
+        """Keys of the jobs that hold devices, oldest first."""
         return tuple(self._jobs)
 
-    def start(self, key: int, argument: object, log: Path, environment: Mapping[str, str] | None = None) -> None:
-        """Start a job; its output is appended to the file `log`.
+    def room(self, need: Need) -> bool:
+        """Whether such a job could start now. Raises `InputError` if it never could."""
+        self._checked_capacity(need)
+        return len(self._jobs) < self._most and self._slots.room(need)
 
-        The child sees the driver's environment and directory of this moment, with `environment` on top, set
-        before the argument is read. Raises RuntimeError if no slot is free, ValueError if the key is running.
+    def start(self, key: int, argument: object, log: Path, need: Need = ONE_DEVICE) -> None:
+        """Start a job; its output is appended to the file `log`, that of rank 1 to "....rank1.log" beside it.
+
+        The child sees the driver's environment and directory of this moment; of GPUs it sees its own alone. Raises
+        RuntimeError if there is no room, ValueError if the key is running.
         """
         if self._server.news.closed:
             raise RuntimeError("the pool is closed")
-        if self.free < 1:
-            raise RuntimeError(f"all {self.slots} slots are taken")
         if key in self._jobs:
             raise ValueError(f"a job with key {key} is running")
-        task = Task(
-            key=key,
-            argument=pickle.dumps(argument),
-            threads=self.threads,
-            environment={**os.environ, **thread_limits(self.threads), **(environment or {})},
-            directory=os.getcwd(),
-            silence_limit=self._silence_limit,
-        )
+        if not self.room(need):
+            raise RuntimeError(f"no room for job {key}: {len(self._jobs)} jobs are running")
+        packed = pickle.dumps(argument)
         log.parent.mkdir(parents=True, exist_ok=True)
-        pipe, childs_pipe = Pipe()
-        with log.open("ab") as output, childs_pipe:
-            self._server.fork(key, childs_pipe.fileno(), output.fileno())
-        self._jobs[key] = _Job(key, pipe)
-        with contextlib.suppress(OSError):  # it has died already: `wait` says how
-            pipe.send_bytes(pickle.dumps(task))
+        ranks = range(need.devices)
+        with contextlib.ExitStack() as closing:
+            pipes, ends = zip(*(Pipe() for _ in ranks), strict=True)
+            for end in ends:
+                closing.enter_context(end)
+            outputs = [closing.enter_context(log_of(rank, log).open("ab")) for rank in ranks]
+            taken = {job.port for job in self._jobs.values() if job.port is not None}
+            port = free_port(taken) if need.devices > 1 else None
+            devices = self._slots.take(key, need)
+            assert devices is not None, "there was room"
+            job = Job(key, [Process(next(self._numbers), rank, pipe) for rank, pipe in enumerate(pipes)], port)
+            self._jobs[key] = job
+            for process, end, output in zip(job.processes, ends, outputs, strict=True):
+                self._processes[process.number] = (job, process)
+                self._server.fork(process.number, end.fileno(), output.fileno())
+        environment = {**os.environ, **thread_limits(self.threads)}
+        for process in job.processes:
+            own = environment | rank_variables(process.rank, devices, port)
+            task = Task(key, process.rank, packed, self.threads, own, os.getcwd())
+            with contextlib.suppress(OSError):  # it has died already: `wait` says how
+                process.pipe.send_bytes(pickle.dumps(task))
 
-    def answer(self, key: int, stop: bool) -> None:
-        """Let a job that reported go on, or ask it to stop. Raises KeyError if it is not running."""
+    def answer(self, key: int, answer: int) -> None:
+        """Send a job that reported what its `report` returns. Raises KeyError if it is not running."""
         job = self._jobs[key]
         if not job.asked:
             raise ValueError(f"job {key} has not asked")
         job.asked = False
-        job.heard = time.monotonic()
+        job.heard = self.clock()
         with contextlib.suppress(OSError):  # it has died meanwhile: `wait` says how
-            job.pipe.send(stop)
+            job.processes[0].pipe.send(answer)
 
     def stop(self, key: int) -> None:
-        """Kill a job. `wait` tells when it is gone: `Died`, or its result if that came first.
+        """Kill a job, all its ranks. `wait` tells when it is gone: `Died`, or its result if that came first.
 
         Raises KeyError if it is not running.
         """
-        self._kill(self._jobs[key], "stopped by the driver")
+        job = self._jobs[key]
+        job.end("stopped by the driver", self.clock())
+        self._see_to(job)
 
     def wait(self, timeout: float | None = None) -> list[Event]:
         """Wait for events, at most one for each job; empty after `timeout` seconds, or when nothing runs.
 
         Raises `PoolError` if the children's imports fail.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = math.inf if timeout is None else self.clock() + timeout
         while self._jobs:
             if events := self._listen(deadline):
                 return events
-            if deadline is not None and time.monotonic() >= deadline:
+            if self.clock() >= deadline:
                 break
         return []
 
@@ -151,56 +165,49 @@ class Pool:
         """End all processes: SIGTERM to the jobs, SIGKILL after `grace` seconds. Their events are dropped."""
         if self._server.news.closed:
             return
-        deadline = time.monotonic() + grace
+        deadline = self.clock() + grace
         try:
-            for key in self._jobs:
-                self._server.signal(key, signal.SIGTERM)
-            while self._jobs and self._server.ready and time.monotonic() < deadline:
+            for number in self._processes:
+                self._server.signal(number, signal.SIGTERM)
+            while self._jobs and self._server.ready and self.clock() < deadline:
                 self._listen(deadline)
         finally:
             self._server.end()
             self._forget_jobs()
 
+    def _checked_capacity(self, need: Need) -> int:
+        """How many jobs of this need all devices hold. Raises `InputError` if it is not even one."""
+        capacity = self._slots.capacity(need)
+        if capacity < 1:
+            joined = sum(device.joins for device in self.devices)
+            raise InputError(
+                f"pool.devices_per_candidate: a candidate is to train on {need.devices} devices together; there are "
+                f"{len(self.devices)}, of which {joined} can be joined"
+            )
+        return capacity
+
     def _new_server(self) -> ForkServer:
         return ForkServer(self._function, preload=self._preload, threads=self.threads)
 
-    def _listen(self, deadline: float | None) -> list[Event]:
+    def _listen(self, deadline: float) -> list[Event]:
         """Wait once for pipes, news and limits, and take in what there is."""
+        moment = min((job.moment(self._limits) for job in self._jobs.values()), default=math.inf)
+        moment = min(moment, deadline)
         news = self._server.news
-        pipes = {job.pipe: job for job in self._jobs.values() if not job.pipe.closed}
-        ready = wait([news, *pipes], self._patience(deadline))
+        pipes = {process.pipe: pair for pair in self._processes.values() if not (process := pair[1]).pipe.closed}
+        ready = wait([news, *pipes], None if moment == math.inf else max(0.0, moment - self.clock()))
         events: dict[int, Event] = {}
-        for pipe, job in pipes.items():
-            if pipe in ready and (report := self._hear(job)):
-                events[job.key] = report
+        for pipe in ready:
+            if pipe in pipes:
+                job, process = pipes[pipe]
+                if report := job.hear(process, self.clock()):
+                    events[job.key] = report
         if news in ready:
             # Replaces the report of a job that has ended meanwhile: there is nobody left to answer.
             events |= {event.key: event for event in self._read_news()}
         for job in self._jobs.values():
-            moment, why = self._limit(job)
-            if time.monotonic() >= moment:
-                self._kill(job, why)
+            self._see_to(job)
         return list(events.values())
-
-    def _hear(self, job: _Job) -> Report | None:
-        """Take one message from a job's pipe; its outcome is kept until the process has ended."""
-        try:
-            message = job.pipe.recv_bytes()
-        except (EOFError, OSError):
-            job.pipe.close()
-            return None
-        job.heard = time.monotonic()
-        try:
-            event = pickle.loads(message)
-        except Exception as error:
-            event = Failed(job.key, f"its result cannot be read: {error!r}", traceback.format_exc())
-        match event:
-            case Report():
-                job.asked = True
-                return None if job.killed else event
-            case _:
-                job.outcome = event
-                return None
 
     def _read_news(self) -> list[Event]:
         try:
@@ -213,13 +220,26 @@ class Pool:
             case Broken(text):
                 self.close(grace=0)
                 raise PoolError(f"what the children need cannot be imported:\n{text}")
-            case Forked(key, pid):
-                job = self._jobs[key]
-                job.pid = pid
-                job.started = job.heard = time.monotonic()
-            case Ended(key, exit_code, problem):
-                return [self._finish(self._jobs[key], exit_code, problem or how_it_ended(exit_code))]
+            case Forked(number, pid):
+                job, process = self._processes[number]
+                job.forked(process, pid, self.clock())
+            case Ended(number, exit_code, problem):
+                job, process = self._processes.pop(number)
+                job.lost(process, exit_code, problem or how_it_ended(exit_code), self.clock())
+                if all(process.ended for process in job.processes):
+                    return [self._finish(job)]
         return []
+
+    def _see_to(self, job: Job) -> None:
+        """Do what is due: let a job over a limit write down where it is, kill what is to be killed."""
+        moment, why = job.limit(self._limits)
+        if self.clock() >= moment:
+            job.end(why, self.clock(), STACKS_SECONDS)
+            for process in job.processes:
+                self._server.signal(process.number, SHOW_STACKS)
+        for process in job.doomed(self.clock()):
+            process.killed = True
+            self._server.signal(process.number, signal.SIGKILL)
 
     def _replace_server(self) -> list[Event]:
         """After the fork server's death, which its children follow, go on with a new one."""
@@ -229,45 +249,25 @@ class Pool:
             self._forget_jobs()
             raise PoolError(f"the fork server {account}")
         self._server = self._new_server()
-        for job in self._jobs.values():
-            if job.pid is not None:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(job.pid, signal.SIGKILL)
         how = f"its fork server {account.splitlines()[0]}"
-        return [self._finish(job, -signal.SIGKILL, how) for job in list(self._jobs.values())]
+        for job, process in self._processes.values():
+            if process.pid is not None:  # the guardian does so too, unless somebody has killed it with the server
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            job.end(how, self.clock())
+            job.lost(process, -signal.SIGKILL, how, self.clock())
+        self._processes.clear()
+        return [self._finish(job) for job in list(self._jobs.values())]
 
-    def _finish(self, job: _Job, exit_code: int, how: str) -> Event:
-        while not job.pipe.closed and job.pipe.poll():
-            self._hear(job)
-        job.pipe.close()
+    def _finish(self, job: Job) -> Event:
         del self._jobs[job.key]
-        return job.outcome or Died(job.key, exit_code, job.killed or how)
+        self._slots.give_back(job.key)
+        return job.verdict()
 
     def _forget_jobs(self) -> None:
         for job in self._jobs.values():
-            job.pipe.close()
+            for process in job.processes:
+                process.pipe.close()
+            self._slots.give_back(job.key)
         self._jobs.clear()
-
-    def _kill(self, job: _Job, why: str) -> None:
-        job.killed = job.killed or why
-        self._server.signal(job.key, signal.SIGKILL)
-
-    def _patience(self, deadline: float | None) -> float | None:
-        """Seconds until something must be done even if nothing is heard; None: no limit."""
-        moment = min((self._limit(job)[0] for job in self._jobs.values()), default=math.inf)
-        if deadline is not None:
-            moment = min(moment, deadline)
-        return None if moment == math.inf else max(0.0, moment - time.monotonic())
-
-    def _limit(self, job: _Job) -> tuple[float, str]:
-        """When this job is to be killed unless it moves, and why."""
-        limits = [(math.inf, "")]
-        if job.pid is None or job.killed:
-            return limits[0]
-        if job.outcome is not None:
-            return job.heard + EXIT_SECONDS, "did not end after its result"
-        if self._time_limit is not None:
-            limits.append((job.started + self._time_limit, f"over its time limit of {self._time_limit:g} s"))
-        if self._silence_limit is not None and not job.asked:
-            limits.append((job.heard + self._silence_limit, f"no progress for {self._silence_limit:g} s"))
-        return min(limits)
+        self._processes.clear()

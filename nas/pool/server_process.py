@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
 from nas.pool.child_process import Function, run_child
+from nas.pool.guardian import Guardian
 from nas.pool.messages import COMMAND, FORK, Broken, Ended, Forked, Ready
 
 
@@ -29,6 +30,7 @@ def serve(commands: int, news: int, function: str, preload: Sequence[str]) -> No
     name such as "nas.training.candidate:train_candidate".
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
+    guardian = Guardian(closed=(commands, news))
     driver = Connection(news, readable=False)
     try:
         target = _load(function, preload)
@@ -38,7 +40,7 @@ def serve(commands: int, news: int, function: str, preload: Sequence[str]) -> No
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # from here on there may be children to be ended first
     gc.collect()
     gc.freeze()  # children need not look through (and copy) the memory of what was imported
-    server = _Server(socket.socket(fileno=commands), driver, target)
+    server = _Server(socket.socket(fileno=commands), driver, target, guardian)
     try:
         driver.send(Ready())
         server.run()
@@ -61,13 +63,13 @@ def _load(function: str, preload: Sequence[str]) -> Function:
 
 
 class _Server:
-    def __init__(self, commands: socket.socket, driver: Connection, function: Function) -> None:
+    def __init__(self, commands: socket.socket, driver: Connection, function: Function, guardian: Guardian) -> None:
         self.commands = commands
         self.driver = driver
         self.function = function
-        self.children: dict[int, int] = {}  # job key → process id
+        self.guardian = guardian
+        self.children: dict[int, int] = {}  # number → process id
         self.child_ended, self._wake = os.pipe()
-        self.lifeline, self._lifeline_end = os.pipe()  # closed by this process's end, however it comes
         os.set_blocking(self._wake, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # without a handler nothing is written to the pipe
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
@@ -82,11 +84,11 @@ class _Server:
                 data, descriptors, _, _ = socket.recv_fds(self.commands, COMMAND.size, 2)
                 if len(data) < COMMAND.size:  # the driver has closed its end or is gone
                     return
-                key, what = COMMAND.unpack(data)
+                number, what = COMMAND.unpack(data)
                 if what == FORK:
-                    self._fork(key, *descriptors)
-                elif key in self.children:
-                    _signal_group(self.children[key], what)
+                    self._fork(number, *descriptors)
+                elif number in self.children:
+                    _signal_group(self.children[number], what)
 
     def end_children(self) -> None:
         for pid in self.children.values():
@@ -94,45 +96,47 @@ class _Server:
         for pid in self.children.values():
             os.waitpid(pid, 0)
 
-    def _fork(self, key: int, pipe: int, log: int) -> None:
+    def _fork(self, number: int, pipe: int, log: int) -> None:
         try:
             pid = os.fork()
         except OSError as error:
             os.close(pipe)
             os.close(log)
-            self.driver.send(Ended(key, 1, f"no process could be made for it: {error}"))
+            self.driver.send(Ended(number, 1, f"no process could be made for it: {error}"))
             return
         if pid == 0:
             self._become_child(pipe, log)
         _make_group(pid)
         os.close(pipe)
         os.close(log)
-        self.children[key] = pid
-        self.driver.send(Forked(key, pid))
+        self.children[number] = pid
+        self.driver.send(Forked(number, pid))
 
     def _become_child(self, pipe: int, log: int) -> None:
         try:
             _make_group(0)
+            self.guardian.join()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             self.commands.close()
             self.driver.close()
-            for descriptor in (self.child_ended, self._wake, self._lifeline_end):
-                os.close(descriptor)
-            run_child(self.function, pipe, log, self.lifeline)
+            os.close(self.child_ended)
+            os.close(self._wake)
+            run_child(self.function, pipe, log)
         except BaseException:
             traceback.print_exc()
         finally:
             os._exit(1)  # never back into the server's loop
 
     def _reap(self) -> None:
-        for key, pid in list(self.children.items()):
+        for number, pid in list(self.children.items()):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
-                del self.children[key]
+                del self.children[number]
                 _signal_group(pid, signal.SIGKILL)  # what it left behind, such as loader workers
-                self.driver.send(Ended(key, os.waitstatus_to_exitcode(status)))
+                self.guardian.forget(pid)
+                self.driver.send(Ended(number, os.waitstatus_to_exitcode(status)))
 
 
 def _make_group(pid: int) -> None:

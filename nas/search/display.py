@@ -1,6 +1,5 @@
 """The terminal: a live table while a search runs, or plain lines where the output is no terminal."""
 
-import time
 from collections.abc import Iterable
 
 from rich.console import Console, Group, RenderableType
@@ -58,7 +57,7 @@ class LiveDisplay(LineDisplay):
         self._live.start()
 
     def show(self, progress: Progress) -> None:
-        self._live.update(_table(progress, time.monotonic()))
+        self._live.update(_table(progress))
 
     def close(self) -> None:
         self._live.stop()
@@ -101,8 +100,8 @@ def duration(seconds: float) -> str:
     return f"{whole} s" if whole >= 10 else f"{seconds:.1f} s"
 
 
-def _table(progress: Progress, now: float) -> RenderableType:
-    left = progress.seconds_left(now)
+def _table(progress: Progress) -> RenderableType:
+    left, now = progress.seconds_left, progress.now
     head = Table.grid(padding=(0, 2))
     for _ in range(4):  # nothing wraps: a table whose height changes would jump
         head.add_column(no_wrap=True)

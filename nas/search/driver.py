@@ -1,267 +1,354 @@
-"""The loop of a search: ask, propose, afford, train in a slot, tell; no candidate is waited for by another."""
+"""The loop of a search: propose, train on what is free, tell; no candidate is waited for by another."""
 
+import errno
+import os
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from nas.errors import InputError
-from nas.pool import Died, Done, Event, Failed, Pool, Report
+from nas.pool import AnyPool, Died, Done, Event, Failed, Report
 from nas.search import states
-from nas.search.options import Budget
+from nas.search.attempts import Attempt, after_death, after_memory
+from nas.search.display import number_of
+from nas.search.known import Known
+from nas.search.ledger import Ledger
+from nas.search.needs import Needs
+from nas.search.options import SearchOptions, StudyOptions
 from nas.search.progress import Display, Ended, Progress, Running
-from nas.search.proposal import Candidate, Misfit, TrialSuggest, excess, propose
-from nas.search.samplers import SeededSampler
+from nas.search.proposal import Candidate
+from nas.search.proposer import Proposer
 from nas.search.study import trials
 from nas.space.space import Space
 from nas.tracking.tracker import Tracker
 from nas.training.job import Job
-from nas.training.recipe import METRIC
-from nas.training.result import Result
+from nas.training.memory import is_out_of_memory
+from nas.training.recipe import METRIC, Training
+from nas.training.result import Answer, Latency, Result, TooSlow
 
-RANDOM_AFTER = 20  # twins and misfits in a row after which proposals are drawn at random
-GIVE_UP_AFTER = 300  # ... and after which the space counts as exhausted
+CHECKPOINTS, LOGS = "checkpoints", "logs"
+SECONDS = "seconds"
+"""The user attribute of a study that holds how long it has been searched, over all runs."""
 
-CHECKPOINTS = "checkpoints"
+START_ANEW = ("nas.training.result.UnreadableCheckpoint",)
+LOST = ("torch.distributed.DistNetworkError", "torch.distributed.DistBackendError", "torch.distributed.DistStoreError")
+"""Exceptions that say nothing about a candidate: its ranks have lost, or never found, each other."""
+
+
+_ENDING = {
+    "checkpoint": "ending when {} in training have finished their epoch; they are continued next time",
+    "finish": "ending when {} in training have finished",
+}
+
+
+class Stop(IntEnum):
+    """Whether a search goes on: until its budget is reached, until what runs is safe, or not a moment longer."""
+
+    NO, GRACEFUL, NOW = range(3)
 
 
 @dataclass
 class Driver:
     """One search over one study.
 
-    `job` makes a pool's job of a document and the path of its checkpoint; `stopping` says whether to end now. What a
-    driver knows of the past it reads from the study, so that a new one goes on where another was killed.
+    `job` makes what a pool starts of a document, the path of its checkpoint and the attempt; `stopping` is asked
+    whether to go on. What a driver knows of the past it reads from the study, so that a new one goes on where another
+    was killed.
     """
 
     study: optuna.Study
+    ledger: Ledger
     space: Space
-    pool: Pool
-    job: Callable[[Mapping[str, Any], Path], Job]
-    trials: int
-    failures: int
-    budget: Budget
+    pool: AnyPool
+    job: Callable[[Mapping[str, Any], Path, Attempt], Job]
+    options: StudyOptions
+    search: SearchOptions
+    needs: Needs
     seed: int
     tracker: Tracker
     display: Display
     folder: Path
-    stopping: Callable[[], bool]
+    stopping: Callable[[], Stop]
     on_best: Callable[[FrozenTrial], None]
     progress: Progress = field(init=False)
-    _live: dict[int, tuple[Trial, Candidate]] = field(default_factory=dict)
-    _known: dict[str, int] = field(default_factory=dict)  # candidate key -> number of the trial that has or gets it
-    _useless: int = 0  # proposals in a row that were not trained
-    _failed: int = 0  # candidates that failed, those of earlier runs too
+    proposer: Proposer = field(init=False)
+    _live: dict[int, tuple[Trial, Candidate, Attempt]] = field(default_factory=dict)  # in a slot, or waiting for one
+    _queue: deque[int] = field(default_factory=deque)  # of those, the ones that wait
+    _before: float = 0.0  # seconds of earlier runs
 
     def run(self) -> None:
-        """Returns when the budget is reached, the space is exhausted, too much has failed, or `stopping`."""
-        self.progress = Progress(self.study.study_name, self.trials, self.pool.slots, time.monotonic())
-        interrupted = self._remember()
-        while not self.stopping():
-            self._fill(interrupted)
+        """Returns when the budget is reached, the space is exhausted, too much has failed, or it is to stop."""
+        usual = self.needs.usual
+        devices = self.pool.slots * usual.devices * usual.share
+        self.progress = Progress(
+            self.study.study_name, self.options.trials, self.pool.slots, self.pool.clock(), devices
+        )
+        self._before = float(self.study.user_attrs.get(SECONDS, 0.0))
+        self.progress.counts = self.ledger.counts
+        known = Known(self.search.per_architecture)
+        self.proposer = Proposer(self.study, self.ledger, self.space, self.search.budget, self.seed, known, self._end)
+        said = Stop.NO
+        while (stop := self._stop()) < Stop.NOW:
+            if stop > said and self.pool.running:
+                self.display.say(_ENDING[self.options.at_end].format(number_of(len(self.pool.running), "candidate")))
+            said = stop
+            self._listen_to_others()
+            proposing = self._fill()
+            self.progress.now = self.pool.clock()
             self.display.show(self.progress)
-            if not self.pool.running:
-                break
-            for event in self.pool.wait(0.25):
+            if not (self.pool.running or proposing):
+                if stop > Stop.NO or self.done or self.has_failed or not self.ledger.elsewhere:
+                    break
+                time.sleep(0.25)  # other drivers' candidates may fail, so that more are wanted
+            for event in self.pool.wait(0.0 if proposing else 0.25):
                 self._handle(event)
+        self._keep_time()
         with suppress(OSError):  # not empty: those of interrupted candidates are continued from
             (self.folder / CHECKPOINTS).rmdir()
-        if self.exhausted:
+        if self.proposer.exhausted:
             self.display.say(
-                f"no new candidate in {GIVE_UP_AFTER} proposals ({self.progress.counts[states.TWIN]} twins, "
-                f"{self.progress.counts[states.INFEASIBLE]} infeasible in all): the space is exhausted, or nothing "
-                "else fits"
+                f"{self.proposer.exhausted} ({self.progress.counts[states.TWIN]} twins, "
+                f"{self.progress.counts[states.INFEASIBLE]} infeasible in all)"
             )
         if self.has_failed:
-            self.display.say(f"{self._failed} candidates have failed, more than study.failures={self.failures}")
+            failed = self.ledger.counts[states.FAILED]
+            self.display.say(f"{failed} candidates have failed, more than study.failures={self.options.failures}")
 
     @property
-    def exhausted(self) -> bool:
-        """Whether the space seems to hold nothing more to train."""
-        return self._useless >= GIVE_UP_AFTER
+    def done(self) -> bool:
+        """Whether there is nothing more to be done within the budget of trials and time."""
+        return self.ledger.done or bool(self.proposer.exhausted) or self._time_is_over()
 
     @property
     def has_failed(self) -> bool:
         """Whether more candidates have failed than may."""
-        return self._failed > self.failures
+        return self.ledger.counts[states.FAILED] > self.options.failures
 
-    def _remember(self) -> list[FrozenTrial]:
-        """Takes in what the study holds; gives back the trials that were running when another driver ended."""
-        interrupted = []
-        for trial in trials(self.study):
+    def _stop(self) -> Stop:
+        return max(self.stopping(), Stop.GRACEFUL if self._time_is_over() else Stop.NO)
+
+    def _time_is_over(self) -> bool:
+        limit = self.options.seconds
+        return limit is not None and self._before + self.pool.clock() - self.progress.started >= limit
+
+    def _keep_time(self) -> None:
+        seconds = self._before + self.pool.clock() - self.progress.started
+        self.study.set_user_attr(SECONDS, round(seconds, 3))
+
+    def _listen_to_others(self) -> None:
+        """Takes in what the study holds: at first all of it, then what other drivers do."""
+        for trial in self.ledger.refresh():
             state = states.word(trial)
-            if state is None:
-                if trial.state == TrialState.RUNNING:
-                    interrupted.append(trial)
-                continue
-            self.progress.counts[state] += 1
-            self._failed += state == states.FAILED
-            if state in (*states.COUNTED, states.FAILED) and "key" in trial.user_attrs:
-                self._known.setdefault(trial.user_attrs["key"], trial.number)
+            key = trial.user_attrs.get("key")
+            if key is not None and state in (None, *states.COUNTED, states.FAILED):
+                self.proposer.known.add(key, trial.number)
+                if state == states.FAILED:
+                    self.proposer.known.has_failed(key)
             if state == states.COMPLETE:
                 self._compare(_ended(trial))
-        return interrupted
-
-    def _fill(self, interrupted: list[FrozenTrial]) -> None:
-        while self.pool.free and not self.stopping() and self._wants_more():
-            if interrupted:
-                started = self._readopted(interrupted.pop(0))
+            if state is not None:
+                self.proposer.has_ended(trial.number)
+        for number in self.ledger.lost & self._live.keys():  # this driver has slept, and was taken for dead
+            if number in self.pool.running:
+                self.pool.stop(number)
             else:
-                started = self._next()
-                if started is None:
-                    return
-            if started is not None:
-                self._start(*started)
+                self._queue.remove(number)
+            self._forget(number)
+        self.progress.architectures = self.proposer.known.architectures
 
-    def _wants_more(self) -> bool:
-        given_up = self.exhausted or self.has_failed
-        return not given_up and self.progress.counted + len(self._live) < self.trials
+    def _fill(self) -> bool:
+        """Starts what there is room for, first come first served; whether there is room to propose for still."""
+        while self._stop() == Stop.NO:
+            if self._queue:
+                if not self.pool.room(self._live[self._queue[0]][2].need):
+                    return False
+                self._start(self._queue.popleft())
+                continue
+            if self.proposer.exhausted or self.has_failed or not self.pool.room(self.needs.least):
+                return False
+            left = self.ledger.adopt()
+            if left is None and not self.ledger.wanted:
+                return False
+            found = self.proposer.next() if left is None else self._readopted(left)
+            if found is not None:
+                self._enqueue(*found)
+            elif left is None:
+                return not self.proposer.exhausted
+        return False
 
     def _readopted(self, frozen: FrozenTrial) -> tuple[Trial, Candidate] | None:
         """An interrupted trial, opened again under its own number; what it had not chosen yet it chooses now."""
         self.study.sampler.before_trial(self.study, frozen)
         trial = Trial(self.study, frozen._trial_id)
-        candidate = self._candidate(trial)
+        candidate = self.proposer.candidate(trial)
         return None if candidate is None else (trial, candidate)
 
-    def _next(self) -> tuple[Trial, Candidate] | None:
-        """A new trial worth training; None if there is none to be found."""
-        own = self.study.sampler
-        try:
-            while not (self.exhausted or self.has_failed or self.stopping()):
-                if self._useless == RANDOM_AFTER:
-                    self.study.sampler = SeededSampler(RandomSampler, self.seed)
-                trial = self.study.ask()
-                candidate = self._candidate(trial)
-                if candidate is not None:
-                    self._useless = 0
-                    return trial, candidate
-                self._useless += 1
-        finally:
-            self.study.sampler = own
-        return None
+    def _enqueue(self, trial: Trial, candidate: Candidate) -> None:
+        attempt = Attempt.from_attribute(trial.user_attrs.get("attempt"), self.needs.of(candidate.cost))
+        self._live[trial.number] = (trial, candidate, attempt)
+        self._queue.append(trial.number)
+        self.tracker.start(trial.number, trial.params, {k: v for k, v in candidate.facts.items() if k != "key"})
+        for epoch, value in trials(self.study)[trial.number].intermediate_values.items():  # of a re-adopted trial
+            self.tracker.report(trial.number, epoch, {METRIC: value})
 
-    def _candidate(self, trial: Trial) -> Candidate | None:
-        """What the trial proposes. None if that is not worth training; the trial has ended then."""
-        try:
-            proposal = propose(self.space, TrialSuggest(trial))
-        except InputError as error:  # rare: documents with each option have been looked at before the search
-            self._fail(trial, str(error), 0.0)
-            return None
-        if isinstance(proposal, Misfit):
-            trial.set_constraint("fits", 1.0)
-            self._end(trial, states.INFEASIBLE, reason=proposal.reason)
-            return None
-        return proposal if self._worth_training(trial, proposal) else None
-
-    def _worth_training(self, trial: Trial, candidate: Candidate) -> bool:
-        """Records the candidate; ends its trial at once if it is over budget or another's twin."""
-        for key, value in candidate.facts.items():
-            trial.set_user_attr(key, value)
-        over = excess(candidate, self.budget)
-        if over:
-            for name, share in over.items():
-                trial.set_constraint(name, share)
-            reason = ", ".join(f"{share:.0%} over the limit of {name}" for name, share in over.items())
-            self._end(trial, states.INFEASIBLE, reason=reason)
-            return False
-        if candidate.key in self._known:
-            self._end_twin(trial, self._known[candidate.key])
-            return False
-        self._known[candidate.key] = trial.number
-        return True
-
-    def _end_twin(self, trial: Trial, number: int) -> None:
-        """Ends a trial with what is known of the one it equals, which the sampler learns from too."""
-        other = trials(self.study)[number]
-        trial.set_user_attr("twin_of", number)
-        reported = trials(self.study)[trial.number].intermediate_values  # before an interruption
-        for epoch in other.intermediate_values.keys() - reported.keys():
-            trial.report(other.intermediate_values[epoch], epoch)
-        state = TrialState.FAIL if not other.state.is_finished() else other.state
-        self._end(trial, states.TWIN, value=other.value, told=state, reason=f"trains like trial {number}")
-
-    def _start(self, trial: Trial, candidate: Candidate) -> None:
-        number = trial.number
-        self._live[number] = (trial, candidate)
-        epochs = int(candidate.document["training"]["epochs"])
-        cost = candidate.cost
-        self.progress.running[number] = Running(number, epochs, cost.parameters, cost.macs, time.monotonic())
-        facts = {key: value for key, value in candidate.facts.items() if key != "key"}
-        self.tracker.start(number, trial.params, facts)
-        for epoch, value in trials(self.study)[number].intermediate_values.items():  # of a re-adopted trial
-            self.tracker.report(number, epoch, {METRIC: value})
-        log = self.folder / "logs" / f"{number:04d}.log"
-        self.pool.start(number, self.job(candidate.document, self._checkpoint(number)), log)
+    def _start(self, number: int) -> None:
+        _, candidate, attempt = self._live[number]
+        epochs, cost = int(candidate.document["training"]["epochs"]), candidate.cost
+        self.progress.running[number] = Running(number, epochs, cost.parameters, cost.macs, self.pool.clock())
+        job = self.job(candidate.document, self._checkpoint(number), attempt)
+        self.pool.start(number, job, self._log(number), attempt.need)
 
     def _handle(self, event: Event) -> None:
         number = event.key
-        trial, _ = self._live[number]
+        if number not in self._live:
+            return  # of a trial that another driver has taken over
+        trial, _, attempt = self._live[number]
+        if isinstance(event, Report):
+            self._take_report(trial, event)
+            return
+        self._leave_slot(number)
         match event:
-            case Report(step=epoch, metrics=metrics):
-                value = metrics[METRIC]
-                if epoch not in trials(self.study)[number].intermediate_values:
-                    trial.report(value, epoch)
-                self.tracker.report(number, epoch, metrics)
-                self.progress.running[number].epoch = epoch + 1
-                self.progress.running[number].value = value
-                self.pool.answer(number, trial.should_prune())
+            case Done(result=TooSlow(latency=latency, limit=limit)):
+                self._end_too_slow(trial, latency, limit)
+            case Done(result=Result(halted=True)):
+                del self._live[number]  # it stays running in the study, and is continued from its checkpoint
             case Done(result=result):
                 self._finish(trial, result)
+            case Failed(reason=reason, kind=kind) if is_out_of_memory(kind, reason):
+                self._out_of_memory(number)
+            case Failed(reason=reason, kind=kind) if kind in START_ANEW:
+                self._remove_checkpoint(number)
+                self._try_again(number, after_death(attempt, self.options.retries), f"{reason}; it starts anew")
+            case Failed(reason=reason, kind=kind) if kind in LOST:
+                self._try_again(number, after_death(attempt, self.options.retries), reason)
+            case Failed(reason=reason) if os.strerror(errno.ENOSPC) in reason:
+                del self._live[number]  # it is not to blame: it stays running, and is continued when there is space
+                raise OSError(errno.ENOSPC, reason)
             case Failed(reason=reason):
-                self._fail(trial, reason, time.monotonic() - self.progress.running[number].started)
+                self._fail(trial, reason)
+            case Died(how=how, over_time=True):  # it would take as long again
+                self._fail(trial, f"its process was ended: {how}")
             case Died(how=how):
-                self._fail(trial, f"its process died: {how}", time.monotonic() - self.progress.running[number].started)
+                self._try_again(number, after_death(attempt, self.options.retries), f"its process died: {how}")
+
+    def _take_report(self, trial: Trial, event: Report) -> None:
+        number, epoch, value = event.key, event.step, event.metrics[METRIC]
+        if epoch not in trials(self.study)[number].intermediate_values:
+            trial.report(value, epoch)
+        self.tracker.report(number, epoch, event.metrics)
+        running = self.progress.running[number]
+        running.epoch, running.value = epoch + 1, value
+        if trial.should_prune():
+            answer = Answer.PRUNE
+        else:
+            halt = self._stop() > Stop.NO and self.options.at_end == "checkpoint"
+            answer = Answer.HALT if halt else Answer.GO_ON
+        self.pool.answer(number, answer)
+
+    def _forget(self, number: int) -> None:
+        del self._live[number]
+        self.progress.running.pop(number, None)
+
+    def _leave_slot(self, number: int) -> None:
+        seconds = self.pool.clock() - self.progress.running.pop(number).started
+        need = self._live[number][2].need
+        self.progress.busy += seconds * need.devices * need.share
+
+    def _out_of_memory(self, number: int) -> None:
+        trial, candidate, attempt = self._live[number]
+        batch_size = Training.from_document(candidate.document["training"]).batch_size
+        again = after_memory(attempt, batch_size)
+        if again is None:
+            images = attempt.micro_batch or batch_size
+            trial.set_constraint("device_memory", 1.0)
+            self._end(trial, states.INFEASIBLE, reason=f"out of memory with {images} images at a time")
+        else:
+            how = "alone on a device" if again.micro_batch is None else f"with {again.micro_batch} images at a time"
+            self._try_again(number, again, f"out of memory; it is tried again {how}")
+
+    def _try_again(self, number: int, attempt: Attempt | None, why: str) -> None:
+        trial, candidate, _ = self._live[number]
+        if attempt is None:
+            trial.set_user_attr("log_tail", _tail(self._log(number)))
+            tries = self.options.retries + 1
+            self._fail(trial, f"{why}, on attempt {tries} of {tries}" if tries > 1 else why)
+            return
+        trial.set_user_attr("attempt", attempt.to_attribute())
+        self._live[number] = (trial, candidate, attempt)
+        self._queue.appendleft(number)
+        self.progress.retried += 1
+        self.display.say(f"trial {number}: {why} (retried)")
 
     def _finish(self, trial: Trial, result: Result) -> None:
-        for key, value in (
-            ("seconds", round(result.seconds, 3)),
-            ("trained", {"epochs": result.epochs, "threads": result.threads, "device": result.device}),
-            ("versions", result.versions),
-        ):
-            trial.set_user_attr(key, value)
+        trained = {"epochs": result.epochs, "threads": result.threads, "device": result.device}
+        if result.devices > 1:
+            trained["devices"] = result.devices
+        if result.micro_batch is not None:
+            trained["micro_batch"] = result.micro_batch
+        trial.set_user_attr("trained", trained)
+        trial.set_user_attr("seconds", round(result.seconds, 3))
+        trial.set_user_attr("versions", result.versions)
+        if result.latency is not None:
+            trial.set_user_attr("latency", asdict(result.latency))
         if result.pruned:
             self._end(trial, states.PRUNED, told=TrialState.PRUNED)
         else:
             self._end(trial, states.COMPLETE, value=result.value, told=TrialState.COMPLETE)
 
-    def _fail(self, trial: Trial, reason: str, seconds: float) -> None:
-        trial.set_user_attr("seconds", round(seconds, 3))
-        self._failed += 1
-        self._end(trial, states.FAILED, reason=reason)
+    def _end_too_slow(self, trial: Trial, latency: Latency, limit: float) -> None:
+        milliseconds = 1000 * latency.median
+        trial.set_user_attr("latency", asdict(latency))
+        trial.set_constraint("latency", milliseconds / limit - 1)
+        self._end(trial, states.INFEASIBLE, reason=f"{milliseconds:.3g} ms a batch, over the limit of {limit:g}")
+
+    def _fail(self, trial: Trial, reason: str) -> None:
+        self._end(trial, states.FAILED, reason=f"{reason} (see {LOGS}/{self._log(trial.number).name})")
 
     def _end(
         self, trial: Trial, state: str, *, value: float | None = None, told: TrialState | None = None, reason: str = ""
     ) -> None:
+        number = trial.number
         if told is None:  # samplers learn from pruned trials with a broken constraint, and never look at failed ones
             told = TrialState.PRUNED if state == states.INFEASIBLE else TrialState.FAIL
-        trial.set_user_attr(states.STATE, state)
         if reason or "reason" in trial.user_attrs:  # an interruption may have left one
             trial.set_user_attr("reason", reason)
-        self.study.tell(trial, value if told == TrialState.COMPLETE else None, state=told)
-        self.progress.counts[state] += 1
-        self._checkpoint(trial.number).unlink(missing_ok=True)
-        was_live = self._live.pop(trial.number, None) is not None
-        self.progress.running.pop(trial.number, None)
-        frozen = trials(self.study)[trial.number]
+        live = self._live.pop(number, None)
+        if not self.ledger.end(trial, state, value=value if told == TrialState.COMPLETE else None, told=told):
+            return
+        self._remove_checkpoint(number)
+        frozen = trials(self.study)[number]
         ended = _ended(frozen)
+        if state == states.FAILED and live is not None:
+            self.proposer.known.has_failed(live[1].key)
+        self.progress.architectures = self.proposer.known.architectures
         if state == states.COMPLETE and self._compare(ended):
             self.on_best(frozen)
-        if was_live:
+        if live is not None:
             self.progress.ended += 1
+            self._keep_time()
             self.display.tell(ended, self.progress)
-            self.tracker.finish(
-                trial.number, state, {"value": ended.value, "seconds": ended.seconds, "reason": ended.reason}
-            )
+            summary = {"value": ended.value, "seconds": ended.seconds, "reason": ended.reason}
+            self.tracker.finish(number, state, summary)
+            self.proposer.has_ended(number)
 
     def _checkpoint(self, number: int) -> Path:
         """Of a candidate in training; it is gone when the trial has ended."""
         return self.folder / CHECKPOINTS / f"{number:04d}.pt"
+
+    def _remove_checkpoint(self, number: int) -> None:
+        checkpoint = self._checkpoint(number)
+        checkpoint.unlink(missing_ok=True)
+        checkpoint.with_name(f"{checkpoint.name}.part").unlink(missing_ok=True)  # half written by a process that died
+
+    def _log(self, number: int) -> Path:
+        return self.folder / LOGS / f"{number:04d}.log"
 
     def _compare(self, ended: Ended) -> bool:
         """Whether this is the best so far; of equals the lowest number is, whichever ended first."""
@@ -287,4 +374,12 @@ def _ended(trial: FrozenTrial) -> Ended:
 
 def ended_trials(study: optuna.Study) -> list[Ended]:
     """All trials that have ended, oldest first."""
-    return [_ended(trial) for trial in trials(study) if trial.state.is_finished()]
+    return [_ended(trial) for trial in trials(study) if states.word(trial) is not None]
+
+
+def _tail(log: Path, lines: int = 20) -> str:
+    """The end of a log, which says what a dead process cannot say any more."""
+    with suppress(OSError), log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 4000))
+        return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
+    return ""

@@ -1,7 +1,7 @@
 """The options of a search or training, as checked values; each class is one section of the configuration."""
 
-import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,18 +25,51 @@ def _limit(place: str, value: object) -> None:
         raise InputError(f"{place}: expected a number above 0, or null for no limit; got {value!r}")
 
 
+AT_END = ("checkpoint", "finish")
+"""What becomes of running candidates: they end with their epoch, to be continued, or they are trained to their end."""
+
+_UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+
+
+def _duration(place: str, value: object) -> float | None:
+    """Seconds of a number, or of a text such as 30s, 90m or 1.5h."""
+    text = f"{value}s" if isinstance(value, int | float) and not isinstance(value, bool) else value
+    if text is None:
+        return None
+    parts = re.fullmatch(r"([0-9.]+)\s*([a-z]+)", text.strip()) if isinstance(text, str) else None
+    try:
+        seconds = float(parts[1]) * _UNITS[parts[2]] if parts else 0.0
+    except (ValueError, KeyError):
+        seconds = 0.0
+    if seconds <= 0:
+        raise InputError(f"{place}: expected a time such as 90m, 2h or 1.5d, or null for no limit; got {value!r:.80}")
+    return seconds
+
+
 @dataclass(frozen=True)
 class StudyOptions:
-    """`trials` counts complete and pruned candidates; the search gives up after `failures` failed ones."""
+    """`trials` counts complete and pruned candidates; the search gives up after `failures` failed ones.
+
+    `time` bounds all runs of the study together; a candidate whose process died is tried `retries` times again;
+    `at_end` says what becomes of running candidates when the time is over, or after the first Ctrl-C.
+    """
 
     name: str | None
     trials: int
     seed: int | None
     folder: str
     failures: int
+    time: float | str | None = None
+    retries: int = 1
+    at_end: str = "checkpoint"
+    storage: str | None = None
 
     def __post_init__(self) -> None:
         _within("study.trials", self.trials, 1)
+        _within("study.retries", self.retries, 0, 100)
+        _duration("study.time", self.time)
+        if self.at_end not in AT_END:
+            raise unknown("study.at_end", "choice", self.at_end, AT_END)
         if self.seed is not None:
             _within("study.seed", self.seed, 0)
         _within("study.failures", self.failures, 0)
@@ -44,6 +77,11 @@ class StudyOptions:
             object.__setattr__(self, "name", checked_name(self.name))
         if not isinstance(self.folder, str) or not self.folder:
             raise InputError(f"study.folder: expected the path of a folder; got {self.folder!r:.80}")
+
+    @property
+    def seconds(self) -> float | None:
+        """`time` in seconds."""
+        return _duration("study.time", self.time)
 
 
 def checked_name(name: object) -> str:
@@ -58,14 +96,41 @@ def checked_name(name: object) -> str:
 
 @dataclass(frozen=True)
 class Budget:
-    """A candidate above a limit is infeasible; None is no limit."""
+    """A candidate above a limit is infeasible; None is no limit.
+
+    `memory` is in bytes, in training on batches of `batch` images (None: of the candidate's own size). `latency` is in
+    milliseconds for `latency_batch` images at once; it is measured, all others follow from the document.
+    """
 
     parameters: float | None = None
     macs: float | None = None
+    depth: float | None = None
+    memory: float | None = None
+    batch: int | None = None
+    latency: float | None = None
+    latency_batch: int = 1
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            _limit(f"search.budget.{field.name}", getattr(self, field.name))
+        for name in ("parameters", "macs", "depth", "memory", "latency"):
+            _limit(f"search.budget.{name}", getattr(self, name))
+        if self.batch is not None:
+            _within("search.budget.batch", self.batch, 1)
+        _within("search.budget.latency_batch", self.latency_batch, 1)
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """`start_from` are documents and cells for the first trials; `per_architecture` is how many settings of the rest,
+    such as the learning rate, one architecture may get."""
+
+    budget: Budget
+    start_from: Sequence[str] = ()
+    per_architecture: int = 1
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.start_from, list | tuple) or not all(isinstance(item, str) for item in self.start_from):
+            raise InputError(f"search.start_from: expected a list of names and files; got {self.start_from!r:.80}")
+        _within("search.per_architecture", self.per_architecture, 1)
 
 
 @dataclass(frozen=True)
@@ -74,6 +139,7 @@ class PoolOptions:
 
     slots: int | None = None
     threads: int | None = None
+    devices_per_candidate: Any = 1
     time_limit: float | None = None
     silence_limit: float | None = None
 
@@ -92,8 +158,11 @@ class TrainerOptions:
     accelerator: str = "auto"
     precision: str = "32-true"
     max_epochs: int | None = None
+    sync_batch_norm: bool = False
 
     def __post_init__(self) -> None:
+        if not isinstance(self.sync_batch_norm, bool):
+            raise InputError(f"trainer.sync_batch_norm: expected true or false; got {self.sync_batch_norm!r:.80}")
         accelerators = ("auto", "cpu", "gpu", "cuda", "mps")
         if self.accelerator not in accelerators:
             raise unknown("trainer.accelerator", "accelerator", self.accelerator, accelerators)
@@ -113,11 +182,6 @@ def section(kind: type[T], options: Mapping[str, Any], place: str) -> T:
         if key not in known:
             raise unknown(place, "key", key, known)
     return kind(**options)
-
-
-def cores() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def study_folder(options: StudyOptions, name: str) -> Path:

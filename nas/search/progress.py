@@ -35,27 +35,41 @@ class Ended:
 
 @dataclass
 class Progress:
-    """Counts cover the whole study; `started` (seconds of the monotonic clock) and `ended` this run alone."""
+    """Counts cover the whole study; times, `ended`, `retried` and `busy` this run alone.
+
+    `started` and `now` are seconds of the pool's clock, `busy` the device-seconds of what has left its slot.
+    """
 
     study: str
     trials: int
     slots: int
     started: float
+    devices: float = 1.0  # that all slots together hold
     counts: Counter[str] = field(default_factory=Counter)
     running: dict[int, Running] = field(default_factory=dict)
     best: Ended | None = None
+    architectures: int = 0  # different ones that are trained
     ended: int = 0
+    retried: int = 0
+    busy: float = 0.0
+    now: float = 0.0
 
     @property
     def counted(self) -> int:
         """Trials that the budget counts."""
         return sum(self.counts[state] for state in COUNTED)
 
-    def seconds_left(self, now: float) -> float | None:
+    @property
+    def proposed(self) -> int:
+        """Trials that have ended, whichever way."""
+        return sum(self.counts.values())
+
+    @property
+    def seconds_left(self) -> float | None:
         """At the rate of this run so far; None before the first candidate has ended."""
         if not self.ended:
             return None
-        return (self.trials - self.counted) * (now - self.started) / self.ended
+        return (self.trials - self.counted) * (self.now - self.started) / self.ended
 
 
 class Display(Protocol):

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from nas.cost import Cost, cost
 from nas.search.options import Budget
 from nas.space.holes import Scalar, Suggest
 from nas.space.space import Space
+from nas.training.recipe import Training
 
 
 class OptunaTrial(Protocol):
@@ -50,6 +51,7 @@ class Candidate:
 
     document: Mapping[str, Any]
     architecture: Architecture
+    training: Training
     cost: Cost
     key: str
 
@@ -64,8 +66,21 @@ class Candidate:
             "digest": self.digest,
             "parameters": self.cost.parameters,
             "macs": self.cost.macs,
+            "depth": self.cost.depth,
+            "memory": self.memory(),
             "key": self.key,
         }
+
+    def memory(self, batch: int | None = None) -> int:
+        """Bytes in training on batches of this size; None: of its own."""
+        return self.cost.memory(batch or self.training.batch_size, _copies(self.training))
+
+
+def _copies(training: Training) -> int:
+    """Numbers for each parameter: itself, its gradient, its average (EMA), and what the optimizer remembers of it."""
+    momentum = int(training.momentum > 0)
+    remembered = {"adamw": 2, "sgd": momentum, "rmsprop": 1 + momentum}[training.optimizer]
+    return 2 + int(training.ema > 0) + remembered
 
 
 @dataclass(frozen=True)
@@ -79,14 +94,16 @@ def propose(space: Space, suggest: Suggest) -> Candidate | Misfit:
     """The candidate that `suggest` makes of the space.
 
     Raises:
-        InputError: the document is wrong in itself (an unknown op or field), which no other choice would mend.
+        InputError: the document is wrong in itself (an unknown op or field, a wrong recipe), which no other choice
+            would mend.
     """
     try:
         document = space.sample(suggest, context)
         architecture = Architecture.from_document(document["architecture"])
     except ShapeError as error:
         return Misfit(str(error))
-    return Candidate(document, architecture, cost(architecture), _key(architecture, document))
+    training = Training.from_document(document.get("training", {}))
+    return Candidate(document, architecture, training, cost(architecture), _key(architecture, document))
 
 
 def _key(architecture: Architecture, document: Mapping[str, Any]) -> str:
@@ -96,7 +113,20 @@ def _key(architecture: Architecture, document: Mapping[str, Any]) -> str:
     return f"{architecture.digest}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
+LIMITED: dict[str, Callable[[Candidate, Budget], int]] = {
+    "parameters": lambda candidate, budget: candidate.cost.parameters,
+    "macs": lambda candidate, budget: candidate.cost.macs,
+    "depth": lambda candidate, budget: candidate.cost.depth,
+    "memory": lambda candidate, budget: candidate.memory(budget.batch),
+}
+"""What a budget's limits are held against, as far as it follows from the document."""
+
+
 def excess(candidate: Candidate, budget: Budget) -> dict[str, float]:
-    """By how much the candidate is over each limit, as a share of it; empty if it is within all."""
-    limits = {"parameters": (candidate.cost.parameters, budget.parameters), "macs": (candidate.cost.macs, budget.macs)}
-    return {name: value / limit - 1 for name, (value, limit) in limits.items() if limit and value > limit}
+    """By how much the candidate is over each limit, as a share of it; empty if it is within all.
+
+    Its latency is not known before it is measured.
+    """
+    limits = {name: getattr(budget, name) for name in LIMITED}
+    over = {name: LIMITED[name](candidate, budget) / limit - 1 for name, limit in limits.items() if limit}
+    return {name: share for name, share in over.items() if share > 0}

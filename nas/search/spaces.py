@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,11 +16,12 @@ from nas.search.contained import published_cells_in, published_networks_in
 from nas.search.display import count as rounded
 from nas.search.distinct import architectures, distinct
 from nas.search.options import Budget
-from nas.search.proposal import Candidate, Misfit, excess, propose
+from nas.search.proposal import LIMITED, Candidate, Misfit, excess, propose
 from nas.space.count import count
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest
 
+UNITS = {"parameters": "parameters", "macs": "MACs", "depth": "layers", "memory": "bytes"}
 QUANTILES = {"least": 0.0, "5 %": 0.05, "25 %": 0.25, "median": 0.5, "75 %": 0.75, "95 %": 0.95, "most": 1.0}
 
 
@@ -40,8 +41,8 @@ def at_data(
 class Prices:
     """What random candidates cost, each hole drawn evenly; the lists have an entry for each that fits the images."""
 
-    parameters: Sequence[int]
-    macs: Sequence[int]
+    rows: Mapping[str, Sequence[int]]
+    """What limits are held against, by the limit's name."""
     digests: Sequence[str]
     over: Counter[str]
     """How many are over each limit of a budget, and over `any` of them."""
@@ -66,8 +67,7 @@ def prices(space: Space, samples: int, budget: Budget, seed: int = 0) -> Prices:
         raise InputError(f"none of {samples} random candidates fits the images: {misfits[0]}")
     over = [excess(candidate, budget) for candidate in candidates]
     return Prices(
-        parameters=[candidate.cost.parameters for candidate in candidates],
-        macs=[candidate.cost.macs for candidate in candidates],
+        rows={name: [value(candidate, budget) for candidate in candidates] for name, value in LIMITED.items()},
         digests=[candidate.digest for candidate in candidates],
         over=Counter(name for limits in over for name in [*limits, *(["any"] if limits else [])]),
         misfits=misfits,
@@ -116,17 +116,18 @@ def _section(path: str) -> str:
 def _priced(found: Prices, budget: Budget) -> Iterable[str]:
     yield f"{found.drawn:,} random candidates, each hole drawn evenly"
     yield "            " + "".join(f"{name:>10}" for name in QUANTILES)
-    for name, values in (("parameters", found.parameters), ("MACs", found.macs)):
-        yield f"{name:<12}" + "".join(f"{rounded(quantile(values, share)):>10}" for share in QUANTILES.values())
+    for name, values in found.rows.items():
+        figures = "".join(f"{rounded(quantile(values, share)):>10}" for share in QUANTILES.values())
+        yield f"{'MACs' if name == 'macs' else name:<12}{figures}"
     repeated = len(found.digests) - len(set(found.digests))
     yield f"repeated    {_share(repeated, len(found.digests))} are the same network as one before"
     if found.misfits:
         reason = found.misfits[0]
         yield f"unfit       {_share(len(found.misfits), found.drawn)} do not fit the images; the first: {reason}"
-    limits = {field.name: limit for field in fields(budget) if (limit := getattr(budget, field.name))}
+    limits = {name: limit for name in LIMITED if (limit := getattr(budget, name))}
     if limits:
         each = ", ".join(
-            f"{_share(found.over[name], found.drawn)} over {rounded(limit)} {'MACs' if name == 'macs' else name}"
+            f"{_share(found.over[name], found.drawn)} over {rounded(limit)} {UNITS[name]}"
             for name, limit in limits.items()
         )
         both = f"{_share(found.over['any'], found.drawn)} in all: " if len(limits) > 1 else ""

@@ -12,10 +12,13 @@ COUNTED = (COMPLETE, PRUNED)
 STATE = "state"
 """The user attribute of a trial that holds its word."""
 
+SURPLUS = "surplus"
+"""There instead of a word: the trial came after the budget was reached, and never began (see `Ledger`)."""
+
 
 def word(trial: FrozenTrial) -> str | None:
-    """How the trial ended; None while it runs or waits."""
-    if not trial.state.is_finished():
+    """How the trial ended; None while it runs or waits, or if it never began."""
+    if not trial.state.is_finished() or trial.user_attrs.get(STATE) == SURPLUS:
         return None
     default = {TrialState.COMPLETE: COMPLETE, TrialState.PRUNED: PRUNED}.get(trial.state, FAILED)
     given: Any = trial.user_attrs.get(STATE, default)

@@ -1,60 +1,69 @@
-"""A study on disk: Optuna's journal in a folder of its own, and what pins its values to be comparable."""
+"""A study on disk or in a database, and what pins its values to be comparable."""
 
 import fcntl
 import json
 import os
 import socket
-import warnings
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
+import yaml
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages import BaseStorage
+from optuna.storages._cached_storage import _CachedStorage
 from optuna.trial import FrozenTrial
 
 from nas.errors import InputError
-from nas.search.journal import mend
+from nas.search.files import CONFIG
+from nas.search.journal import damage, mend, open_journal
 
 JOURNAL = "journal.log"
+IDENTITY = "identity"
+"""The user attribute of a study that no other study has the like of, not even one of the same name."""
+
 _PIN = "pin"
 
 
 def open_study(
-    folder: Path, name: str, pin: Mapping[str, Any], sampler: BaseSampler, pruner: BasePruner
+    folder: Path,
+    name: str,
+    pin: Mapping[str, Any],
+    sampler: BaseSampler,
+    pruner: BasePruner,
+    storage: str | None = None,
 ) -> optuna.Study:
-    """The study in `folder`, made if there is none.
+    """The study in `folder`, or in the database at the URL `storage`, made if there is none.
 
     `pin` is what makes its values comparable (plain data: space, data, recipe, objective and so on). The caller holds
-    the folder (see `held`).
+    the folder (see `held`). In a database a study is found by its name, and several may open or make it at once.
 
     Raises:
-        InputError: the study was made with another pin; says what differs. Nothing is changed then.
+        InputError: the study was made with another pin, or is kept elsewhere, or cannot be read or written; says what
+            differs. Nothing is changed then.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    _refuse_elsewhere(folder, storage)
+    if storage is not None:
+        from nas.search.database import connected, storage_errors  # what it needs takes time to import
+
+        database = connected(storage)
+        with storage_errors(storage):
+            return _pinned(_made(database, name, sampler, pruner), name, pin)
     journal = folder / JOURNAL
-    if _mended(journal):
-        study = load_study(folder, sampler, pruner)
-        there = study.user_attrs.get(_PIN)
-        if there is not None:
-            _refuse_other(name, json.loads(there), json.loads(json.dumps(pin)))
-            return study
-    folder.mkdir(parents=True, exist_ok=True)
-    study = optuna.create_study(
-        storage=_storage(journal),
-        study_name=name,
-        sampler=sampler,
-        pruner=pruner,
-        direction="maximize",
-        load_if_exists=True,
-    )
-    study.set_user_attr(_PIN, json.dumps(pin))
-    return study
+    try:
+        if _mended(journal):
+            study = load_study(folder, sampler, pruner)
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            study = _made(open_journal(journal), name, sampler, pruner)
+        return _pinned(study, name, pin)
+    except OSError as error:
+        raise InputError(f"{journal}: cannot be read and written ({error.strerror})") from None
 
 
 def load_study(folder: Path, sampler: BaseSampler | None = None, pruner: BasePruner | None = None) -> optuna.Study:
@@ -63,11 +72,68 @@ def load_study(folder: Path, sampler: BaseSampler | None = None, pruner: BasePru
     if not journal.is_file():
         raise InputError(f"{folder}: no study there ({JOURNAL} is missing)")
     try:
-        storage = _storage(journal)
+        storage = open_journal(journal)
         names = optuna.get_all_study_names(storage)
         return optuna.load_study(study_name=names[0], storage=storage, sampler=sampler, pruner=pruner)
     except Exception as error:  # Optuna raises almost anything, by what the lines happen to look like
-        raise InputError(f"{journal}: not a journal of a study ({type(error).__name__}: {error})") from None
+        where = damage(journal) or f"{type(error).__name__}: {error}"
+        raise InputError(f"{journal}: damaged, or not a journal of a study ({where})") from None
+
+
+def shown_url(storage: str) -> str:
+    """The address of a database as it may be shown and written: without a password."""
+    from nas.search.database import shown_url  # what it needs takes time to import
+
+    return shown_url(storage)
+
+
+def is_shared(study: optuna.Study) -> bool:
+    """Whether it is in a database, where other drivers may take part in it."""
+    return isinstance(study._storage, _CachedStorage)
+
+
+def _made(storage: BaseStorage, name: str, sampler: BaseSampler, pruner: BasePruner) -> optuna.Study:
+    return optuna.create_study(
+        storage=storage, study_name=name, sampler=sampler, pruner=pruner, direction="maximize", load_if_exists=True
+    )
+
+
+def _pinned(study: optuna.Study, name: str, pin: Mapping[str, Any]) -> optuna.Study:
+    there = study.user_attrs
+    if _PIN not in there:
+        _set_once(study, _PIN, json.dumps(pin))
+    if IDENTITY not in there:
+        _set_once(study, IDENTITY, uuid.uuid4().hex[:12])
+    _refuse_other(name, json.loads(study.user_attrs[_PIN]), json.loads(json.dumps(pin)))
+    return study
+
+
+def _set_once(study: optuna.Study, key: str, value: str) -> None:
+    """Sets an attribute of the study that has none; of several drivers that do, the first has done it."""
+    if is_shared(study):
+        from nas.search.database import set_once
+
+        set_once(study, key, value)
+    else:
+        study.set_user_attr(key, value)
+
+
+def _refuse_elsewhere(folder: Path, storage: str | None) -> None:
+    """A study that went on in another place would begin anew there, among the files of the old one."""
+    journal = folder / JOURNAL
+    if storage is not None and journal.is_file():
+        raise InputError(
+            f"study.storage: the study in {folder} is kept in its {JOURNAL}; leave study.storage out, or give the "
+            "search a new name (study.name=...)"
+        )
+    config = folder / CONFIG
+    if storage is None and not journal.is_file() and config.is_file():
+        match yaml.safe_load(config.read_text(encoding="utf-8")):
+            case {"study": {"storage": str(there)}}:
+                raise InputError(
+                    f"study.storage: the study in {folder} is kept in {there}; give that address again, or give the "
+                    "search a new name (study.name=...)"
+                )
 
 
 def _mended(journal: Path) -> bool:
@@ -75,19 +141,13 @@ def _mended(journal: Path) -> bool:
     half a record at the end."""
     if not journal.is_file():
         return False
-    with journal.open("rb") as file:
+    with journal.open("rb+") as file:  # it has to be written, too
         begin = file.read(20)
-    if begin[:1] not in (b"", b"{"):
+    if begin[:1] not in (b"", b"{", b"\0"):  # a power cut leaves zeros
         raise InputError(f"{journal}: not a journal of a study; it begins with {begin!r}")
     Path(f"{journal}.lock").unlink(missing_ok=True)
     mend(journal)
     return journal.stat().st_size > 0
-
-
-def _storage(journal: Path) -> JournalStorage:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        return JournalStorage(JournalFileBackend(str(journal)))
 
 
 def trials(study: optuna.Study) -> list[FrozenTrial]:
@@ -96,8 +156,8 @@ def trials(study: optuna.Study) -> list[FrozenTrial]:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Holds the study's folder for this process.
+def held(folder: Path, shared: bool = False) -> Iterator[None]:
+    """Holds the study's folder for this process; a study in a database is `shared` with other drivers.
 
     Raises:
         InputError: another process holds it; says which. Or it cannot be written.
@@ -109,11 +169,12 @@ def held(folder: Path) -> Iterator[None]:
         raise InputError(f"study.folder: {folder} cannot be written ({error.strerror})") from None
     with opened as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except OSError:
             file.seek(0)
             raise InputError(f"{folder}: another search runs in this study ({file.read().strip()})") from None
-        file.truncate(0)
+        if not shared:
+            file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
         file.flush()
         yield

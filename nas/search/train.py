@@ -12,9 +12,10 @@ from nas.cost import cost
 from nas.data.images import ImageData
 from nas.errors import InputError
 from nas.overrides import Edit, edited
+from nas.pool import cores
 from nas.search import files
 from nas.search.display import count, duration, number_of, say
-from nas.search.options import PoolOptions, StudyOptions, TrainerOptions, checked_name, cores, section, study_folder
+from nas.search.options import PoolOptions, StudyOptions, TrainerOptions, checked_name, section, study_folder
 from nas.search.study import JOURNAL
 from nas.space.reading import read_document
 from nas.training.recipe import METRIC, Training

@@ -72,13 +72,55 @@ class Pixels:
         return normal.contiguous(memory_format=torch.channels_last)
 
 
+@dataclass(frozen=True)
+class Steps:
+    """How an epoch is cut: steps of `images` images, shared by `ranks`, each of which takes its share in `pieces`."""
+
+    number: int
+    images: int
+    ranks: int = 1
+    pieces: int = 1
+
+    @property
+    def share(self) -> int:
+        """Images of the largest share of a step."""
+        return ceil(self.images / self.ranks)
+
+    @property
+    def piece(self) -> int:
+        """Images of the largest piece."""
+        return ceil(self.share / self.pieces)
+
+    def weight(self, images: int) -> float:
+        """The factor for the mean loss of a piece of so many images, where the mean over pieces and ranks is taken.
+
+        What comes out is then the mean over the step's images, however unequal the pieces are.
+        """
+        return images * self.pieces * self.ranks / self.images
+
+
+def steps(images: int, training: Training, ranks: int = 1, micro_batch: int | None = None) -> Steps:
+    """The steps of an epoch over so many images, in pieces of at most `micro_batch` images a rank.
+
+    Ranks have as many pieces each. (A piece of two images is left where micro batches of one do not come out even.)
+    Raises `InputError` if a rank would have no image.
+    """
+    if micro_batch is not None and micro_batch < 1:
+        raise InputError(f"micro_batch: {micro_batch} is not a whole number of at least 1")
+    batch = min(images, training.batch_size)
+    if batch < ranks:
+        raise InputError(f"devices: a batch of {batch} images cannot be shared by {ranks} devices")
+    pieces = min(ceil(ceil(batch / ranks) / micro_batch), batch // ranks) if micro_batch else 1
+    return Steps(max(1, images // training.batch_size), batch, ranks, pieces)
+
+
 @dataclass(eq=False)
 class TrainingBatches:
     """One epoch of shuffled, augmented batches; order and augmentation follow from (seed, epoch) alone.
 
     Targets are labels "n", or soft targets "n k" with mixup or cutmix. Every batch is full, what is left of the
     permutation is dropped, except where the split is smaller than one batch. With several ranks, each takes its
-    share of every global batch of `training.batch_size` images.
+    share of every global batch of `training.batch_size` images; in pieces, the share is augmented before it is cut.
     """
 
     pixels: Pixels
@@ -87,22 +129,20 @@ class TrainingBatches:
     seed: int
     rank: int = 0
     world_size: int = 1
+    pieces: int = 1
     epoch: int = 0  # to be set before each pass
 
     def __len__(self) -> int:
-        return steps_per_epoch(len(self.pixels), self.training)
+        return steps(len(self.pixels), self.training).number * self.pieces
 
     def __iter__(self) -> Iterator[Batch]:
         order = torch.randperm(len(self.pixels), generator=generator(self.seed, "order", self.epoch))
         rng = generator(self.seed, "augmentation", self.epoch, self.rank)
-        for index in torch.split(order, self.training.batch_size)[: len(self)]:
+        for index in torch.split(order, self.training.batch_size)[: len(self) // self.pieces]:
             images, labels = self.pixels.take(index[self.rank :: self.world_size])
             images = self.pixels.normalise(change_pixels(images, self.training, rng))
-            yield mix(images, labels, self.classes, self.training, rng)
-
-
-def steps_per_epoch(images: int, training: Training) -> int:
-    return max(1, images // training.batch_size)
+            images, targets = mix(images, labels, self.classes, self.training, rng)
+            yield from zip(images.tensor_split(self.pieces), targets.tensor_split(self.pieces), strict=True)
 
 
 def change_pixels(images: Tensor, training: Training, rng: Generator) -> Tensor:
@@ -139,13 +179,16 @@ class EvaluationBatches:
     training_size: int  # of a training batch: evaluation keeps no activations, so as many fit in memory
     rank: int = 0
     world_size: int = 1
+    most: int | None = None  # images, where memory is scarce
 
     @property
     def batch_size(self) -> int:
         height, width = self.pixels.size
         if self.pixels.device.type == "cpu":
-            return max(CPU_LEAST_IMAGES, CPU_PIXELS // (height * width))
-        return max(self.training_size, min(DEVICE_MOST_IMAGES, DEVICE_PIXELS // (height * width)))
+            pays = max(CPU_LEAST_IMAGES, CPU_PIXELS // (height * width))
+        else:
+            pays = max(self.training_size, min(DEVICE_MOST_IMAGES, DEVICE_PIXELS // (height * width)))
+        return min(pays, self.most or pays)
 
     def __len__(self) -> int:
         return max(1, ceil(len(range(self.rank, len(self.pixels), self.world_size)) / self.batch_size))
@@ -160,9 +203,9 @@ class EvaluationBatches:
 class ImageDataModule(LightningDataModule):
     """An image data set and a recipe as Lightning's loaders; only `Trainer.test` reads the test split."""
 
-    def __init__(self, data: ImageData, training: Training, seed: int) -> None:
+    def __init__(self, data: ImageData, training: Training, seed: int, steps: Steps) -> None:
         super().__init__()
-        self._data, self._training, self._seed = data, training, seed
+        self._data, self._training, self._seed, self._steps = data, training, seed, steps
         self._training_batches: TrainingBatches | None = None
 
     def set_epoch(self, epoch: int) -> None:
@@ -171,10 +214,15 @@ class ImageDataModule(LightningDataModule):
         self._training_batches.epoch = epoch
 
     def train_dataloader(self) -> TrainingBatches:
-        pixels = self._pixels(self._data.train)
-        rank, ranks = self._ranks()
-        classes = self._data.classes
-        self._training_batches = TrainingBatches(pixels, classes, self._training, self._seed, rank, ranks)
+        self._training_batches = TrainingBatches(
+            self._pixels(self._data.train),
+            self._data.classes,
+            self._training,
+            self._seed,
+            self._rank(),
+            self._steps.ranks,
+            self._steps.pieces,
+        )
         return self._training_batches
 
     def val_dataloader(self) -> EvaluationBatches:
@@ -189,12 +237,13 @@ class ImageDataModule(LightningDataModule):
         return batch  # it is there already
 
     def _evaluation(self, split: Split) -> EvaluationBatches:
-        return EvaluationBatches(self._pixels(split), self._training.batch_size, *self._ranks())
+        most = self._steps.piece if self._steps.pieces > 1 else None
+        return EvaluationBatches(self._pixels(split), self._steps.share, self._rank(), self._steps.ranks, most)
 
     def _pixels(self, split: Split) -> Pixels:
         assert self.trainer is not None
         return Pixels(split, self._data.mean, self._data.std, self.trainer.strategy.root_device)
 
-    def _ranks(self) -> tuple[int, int]:
+    def _rank(self) -> int:
         assert self.trainer is not None
-        return self.trainer.global_rank, self.trainer.world_size
+        return self.trainer.global_rank

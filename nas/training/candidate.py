@@ -5,6 +5,7 @@ Importing this module runs no torch operation, so a fork server may preload it.
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from nas.architecture import Architecture
 from nas.data.images import ImageData
 from nas.errors import InputError
 from nas.network import build_network, set_drop_path
+from nas.training import ranks
 from nas.training.checkpoint import save_weights
-from nas.training.fit import Report, fit
+from nas.training.fit import fit
+from nas.training.latency import LatencyLimit
 from nas.training.recipe import Training
-from nas.training.result import Result
+from nas.training.result import Report, Result
 from nas.training.seeds import derived_seed
 
 
@@ -30,6 +33,10 @@ def train_candidate(
     accelerator: str = "auto",
     devices: int = 1,
     precision: str = "32-true",
+    micro_batch: int | None = None,
+    sync_batch_norm: bool = False,
+    latency_limit: float | None = None,
+    latency_batch: int = 1,
     report: Report | None = None,
     checkpoint: Path | None = None,
     weights: Path | None = None,
@@ -37,11 +44,15 @@ def train_candidate(
 ) -> Result:
     """Builds and trains the document's network on `data()`.
 
-    On a CPU, the same document, data and threads give the same numbers to the last digit. Sets the number of
-    torch's threads in this process. `report`, `checkpoint` and `test` are those of `fit`; the final weights
-    (averaged ones with EMA) are written to `weights`, unless `report` ended the training.
+    On a CPU, the same document, data, threads, devices and micro-batch give the same numbers to the last digit. Sets
+    the number of torch's threads in this process. `devices`, `micro_batch`, `sync_batch_norm`, `report`, `checkpoint`
+    and `test` are those of `fit`; the final weights (averaged ones with EMA) are written to `weights`, unless `report`
+    ended the training.
 
-    Raises `InputError` for a document that cannot be built, `NotFinite` for a training that diverges.
+    With a `latency_limit`, in milliseconds per batch of `latency_batch` images, the network is measured first.
+
+    Raises `InputError` for a document that cannot be built, `OverLimit` for a network that is too slow, and what
+    `fit` raises.
     """
     torch.set_num_threads(threads)
     architecture = Architecture.from_document(document["architecture"])
@@ -56,6 +67,10 @@ def train_candidate(
     ).to(memory_format=torch.channels_last)
     set_drop_path(network, training.drop_path)
     identity = [architecture.to_document(), training.to_document(), seed, images.fingerprint]
+    limit = None
+    if latency_limit is not None:
+        begun = checkpoint is not None and checkpoint.exists()  # it was fast enough then; measurements vary
+        limit = LatencyLimit(latency_limit, (latency_batch, images.channels, *images.size), refuse=not begun)
     result, trained = fit(
         network,
         images,
@@ -65,11 +80,14 @@ def train_candidate(
         accelerator=accelerator,
         devices=devices,
         precision=precision,
+        micro_batch=micro_batch,
+        sync_batch_norm=sync_batch_norm,
         report=report,
         checkpoint=checkpoint,
         candidate=sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest(),
         test=test,
+        callbacks=[limit] if limit else [],
     )
-    if weights is not None and not result.pruned:
+    if weights is not None and result.complete and ranks.is_first(devices):
         save_weights(weights, trained)
-    return result
+    return replace(result, latency=limit.latency) if limit else result

@@ -1,33 +1,30 @@
 """Trains a network on images by a recipe, epoch by epoch, with a lean Lightning trainer."""
 
 import logging
-import os
 import platform
 import signal
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import nn
 
 from nas.data.images import ImageData
 from nas.errors import InputError
-from nas.training.batches import ImageDataModule, steps_per_epoch
+from nas.training import ranks
+from nas.training.batches import ImageDataModule, steps
 from nas.training.checkpoint import load_checkpoint, save_checkpoint
 from nas.training.module import Classifier
 from nas.training.recipe import Training
-from nas.training.result import Metrics, Result
+from nas.training.result import Answer, Metrics, Report, Result
 from nas.training.seeds import derived_seed
-
-Report = Callable[[int, Metrics], bool]  # (epoch from 0, its metrics) -> whether to stop here
 
 
 def fit(
@@ -40,10 +37,13 @@ def fit(
     accelerator: str = "auto",
     devices: int = 1,
     precision: Any = "32-true",
+    micro_batch: int | None = None,
+    sync_batch_norm: bool = False,
     report: Report | None = None,
     checkpoint: Path | None = None,
     candidate: str = "",
     test: bool = False,
+    callbacks: Sequence[Callback] = (),
 ) -> tuple[Result, nn.Module]:
     """Trains `network` in place; gives the result and the network that was evaluated (the average, with EMA).
 
@@ -52,30 +52,37 @@ def fit(
     reported again, with the same metrics. The test split is read only with `test`, and not if `report` ended the
     training.
 
-    Several devices take part as ranks that the caller has started (LOCAL_RANK and the rendezvous in the environment),
-    each of which calls this function; `report` is asked on rank 0.
+    Several devices take part as ranks that the caller has started (`nas.training.ranks`), each of which calls this
+    function with the same arguments; `report` is asked on rank 0. A batch is shared by the ranks, and its gradient is
+    the mean over its images. Batch norms see a rank's share, or with `sync_batch_norm` (on CUDA) the whole batch.
 
-    Raises `NotFinite` for a training that diverges, `InputError` for a checkpoint that is not this candidate's.
+    With `micro_batch`, a device takes at most so many images at a time, batch norms see no more than those, and the
+    optimizer steps once a batch as without. A checkpoint may be continued with other devices and micro-batches.
+
+    Raises `NotFinite` for a training that diverges, `UnreadableCheckpoint` for a broken checkpoint, `InputError` for
+    that of another candidate, OSError if a checkpoint cannot be written (the one before it stays).
     """
-    if devices > 1 and "LOCAL_RANK" not in os.environ:
-        raise InputError(f"devices: {devices} devices need a process each; this one was started alone")
+    here = ranks.devices_here(devices)
     if test and data.test is None:
         raise InputError(f"test: data {data.name!r} has no test split")
     saved = load_checkpoint(checkpoint, candidate) if checkpoint is not None and checkpoint.exists() else None
-    steps = steps_per_epoch(len(data.train.labels), training)
-    module = Classifier(network, training, steps, aux_weights, saved["state"] if saved else None)
+    cut = steps(len(data.train.labels), training, devices, micro_batch)
+    module = Classifier(network, training, cut, aux_weights, saved["state"] if saved else None)
     epochs = _Epochs(seed, training.epochs, report, checkpoint, candidate, saved)
-    images = ImageDataModule(data, training, seed)
+    images = ImageDataModule(data, training, seed, cut)
     with _quiet():
         trainer = Trainer(
             accelerator=accelerator,
-            devices=devices,
-            strategy="ddp" if devices > 1 else "auto",
+            devices=here,
+            num_nodes=devices // here,
+            strategy=ranks.strategy(devices, network, (data.channels, *data.size)),
             precision=precision,
-            plugins=[LightningEnvironment()],
+            plugins=[ranks.Place()],
+            sync_batchnorm=sync_batch_norm,
             max_epochs=training.epochs - len(epochs.history),
+            accumulate_grad_batches=cut.pieces,
             gradient_clip_val=training.clip_gradient or None,
-            callbacks=[epochs],
+            callbacks=[*callbacks, epochs],
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -84,18 +91,26 @@ def fit(
             use_distributed_sampler=False,
             default_root_dir=tempfile.gettempdir(),
         )
+        device = trainer.strategy.root_device.type
+        if sync_batch_norm and devices > 1 and device != "cuda":
+            raise InputError(f"sync_batch_norm: batch norm is synchronised on CUDA devices only, not on {device!r}")
         with _interruptible():
             trainer.fit(module, datamodule=images)
-            if test and not epochs.pruned:
+            ended = epochs.answer != Answer.GO_ON
+            if test and not ended:
                 trainer.test(module, datamodule=images, verbose=False)
+        ranks.leave()
     result = Result(
         history=tuple(epochs.history),
         seconds=epochs.seconds,
-        pruned=epochs.pruned,
-        device=trainer.strategy.root_device.type,
+        pruned=epochs.answer == Answer.PRUNE,
+        halted=epochs.answer == Answer.HALT,
+        device=device,
         threads=torch.get_num_threads(),
         versions=versions(),
-        test=module.metrics if test and not epochs.pruned else None,
+        test=module.metrics if test and not ended else None,
+        devices=devices,
+        micro_batch=cut.piece if cut.pieces > 1 else None,
     )
     return result, module.evaluated
 
@@ -123,7 +138,7 @@ class _Epochs(Callback):
     ) -> None:
         self.history: list[Metrics] = list(saved["history"]) if saved else []
         self.seconds: float = saved["seconds"] if saved else 0.0
-        self.pruned = False
+        self.answer = Answer.GO_ON
         self._seed, self._epochs = seed, epochs
         self._report, self._checkpoint, self._candidate = report, checkpoint, candidate
         self._started = time.perf_counter()
@@ -140,11 +155,12 @@ class _Epochs(Callback):
         self.history.append(metrics)
         now = time.perf_counter()
         self.seconds, self._started = self.seconds + now - self._started, now
-        asked = trainer.is_global_zero and self._report is not None and self._report(epoch, metrics)
+        asked = self._report(epoch, metrics) if trainer.is_global_zero and self._report is not None else None
+        answer = Answer(trainer.strategy.broadcast(int(asked or 0)))
         last = epoch + 1 == self._epochs
-        self.pruned = bool(trainer.strategy.broadcast(asked)) and not last
-        trainer.should_stop = trainer.should_stop or self.pruned
-        if self._checkpoint is not None and trainer.is_global_zero and not self.pruned:
+        self.answer = Answer.GO_ON if last else answer
+        trainer.should_stop = trainer.should_stop or self.answer != Answer.GO_ON
+        if self._checkpoint is not None and trainer.is_global_zero and self.answer != Answer.PRUNE:
             content = {"history": self.history, "seconds": self.seconds, "state": pl_module.training_state()}
             save_checkpoint(self._checkpoint, self._candidate, content)
 
@@ -159,6 +175,7 @@ def _quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
+            warnings.filterwarnings("ignore", message="`broadcast_buffers` is deprecated")  # for a name of torch 2.14
             yield
     finally:
         for log, level in zip(logs, levels, strict=True):

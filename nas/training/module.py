@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
 
 from nas.training.average import Average
-from nas.training.batches import Batch
+from nas.training.batches import Batch, Steps
 from nas.training.optimizers import optimizer
 from nas.training.recipe import METRIC, Training
 from nas.training.result import Metrics, NotFinite
@@ -24,14 +24,14 @@ class Classifier(LightningModule):
 
     `network(x)` gives logits "n k"; in training it may give (logits, {aux head: logits}), whose losses are added
     with `aux_weights`. Sums of losses and hits stay on the device and are read once an epoch. A training loss that
-    is infinite or not a number raises `NotFinite` at the end of its epoch.
+    is infinite or not a number raises `NotFinite` at the end of its epoch, on all ranks.
     """
 
     def __init__(
         self,
         network: nn.Module,
         training: Training,
-        steps_per_epoch: int,
+        steps: Steps,
         aux_weights: Mapping[str, float] | None = None,
         state: Mapping[str, Any] | None = None,
     ) -> None:
@@ -39,7 +39,7 @@ class Classifier(LightningModule):
         super().__init__()
         self.network = network
         self.metrics: Metrics = {}
-        self._training, self._steps_per_epoch = training, steps_per_epoch
+        self._training, self._steps = training, steps
         self._aux_weights = dict(aux_weights or {})
         self._state = state
         self._average: tuple[Average, ...] = ()  # in a tuple it is no submodule, which DDP would synchronise
@@ -56,7 +56,7 @@ class Classifier(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         made = optimizer(self.network, self._training)
-        schedule = LambdaLR(made, lambda step: learning_rate_factor(self._training, step, self._steps_per_epoch))
+        schedule = LambdaLR(made, lambda step: learning_rate_factor(self._training, step, self._steps.number))
         return {"optimizer": made, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_fit_start(self) -> None:
@@ -90,29 +90,47 @@ class Classifier(LightningModule):
                     loss = loss + self._aux_weights[name] * self._loss(aux_logits, targets)
             case logits:
                 loss = self._loss(logits, targets)
-        self._train_loss += loss.detach()
-        return loss
+        weight = self._steps.weight(len(images))
+        weighted: Tensor = loss if weight == 1 else loss * weight
+        self._train_loss += weighted.detach()
+        return weighted
 
     def _loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         return F.cross_entropy(logits, targets, label_smoothing=self._training.label_smoothing)
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        for average in self._average:
-            average.update(self.epoch * self._steps_per_epoch + batch_idx)
+        if (batch_idx + 1) % self._steps.pieces == 0:
+            for average in self._average:
+                average.update(self.epoch * self._steps.number + batch_idx // self._steps.pieces)
 
     def on_validation_epoch_start(self) -> None:
-        train_loss = self._sum_over_ranks(self._train_loss)[0] / self._steps_per_epoch / self.trainer.world_size
+        parts = self._steps.number * self._steps.pieces * self._steps.ranks
+        train_loss = self._sum_over_ranks(self._train_loss)[0] / parts
         if not isfinite(train_loss):
             raise NotFinite(f"the training loss of epoch {self.epoch} is {train_loss}")
         self.metrics = {"train/loss": train_loss}
+        if self._steps.ranks > 1:
+            self._average_statistics(self.network)
+            for average in self._average:
+                self._average_statistics(average.network)
         self._start_evaluation()
+
+    def _average_statistics(self, network: nn.Module) -> None:
+        """Gives all ranks the mean of their running statistics, which follow different images.
+
+        They are moving averages, linear in what they follow: averaged after each epoch they are what averaging in
+        every step would have made of them.
+        """
+        parameters = dict(network.named_parameters())
+        for name, value in network.state_dict().items():
+            if name not in parameters and value.is_floating_point():
+                value.copy_(self.trainer.strategy.reduce(value.clone(), reduce_op="mean"))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self._evaluate(batch)
 
     def on_validation_epoch_end(self) -> None:
         self.metrics = {**self.metrics, **self._evaluation("val")}
-        self.log_dict(self.metrics)
 
     def on_test_epoch_start(self) -> None:
         self._start_evaluation()
@@ -128,6 +146,8 @@ class Classifier(LightningModule):
 
     def _evaluate(self, batch: Batch) -> None:
         images, labels = batch
+        if not len(labels):  # fewer images than ranks
+            return
         logits = self.evaluated(images).float()
         loss = F.cross_entropy(logits, labels, reduction="sum")
         hits = (logits.argmax(dim=1) == labels).sum()

@@ -1,0 +1,157 @@
+"""Asks the study for candidates until one is worth training; what is equal, too large or unfit ends at once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import optuna
+from optuna.samplers import RandomSampler
+from optuna.trial import Trial, TrialState
+
+from nas.errors import InputError
+from nas.search import states
+from nas.search.known import Known
+from nas.search.ledger import TWIN_OF, Ledger
+from nas.search.options import Budget
+from nas.search.proposal import Candidate, Misfit, TrialSuggest, excess, propose
+from nas.search.remaining import remaining
+from nas.search.samplers import SeededSampler
+from nas.search.study import trials
+from nas.space.count import Parameters
+from nas.space.space import Space
+from nas.space.suggest import Recorded
+
+PATIENCE = 20  # twins and misfits in a row after which the sampler is helped out; halved each time it was in vain
+GIVE_UP_AFTER = 300  # ... and after which a space that is too large to be listed counts as exhausted
+AT_ONCE = 25  # proposals after which other work comes first
+
+
+class End(Protocol):
+    def __call__(
+        self,
+        trial: Trial,
+        state: str,
+        *,
+        value: float | None = None,
+        told: TrialState | None = None,
+        reason: str = "",
+    ) -> None: ...
+
+
+@dataclass
+class Proposer:
+    """`end` ends a trial. `exhausted` says why nothing new can be proposed any more; empty while it can."""
+
+    study: optuna.Study
+    ledger: Ledger
+    space: Space
+    budget: Budget
+    seed: int
+    known: Known
+    end: End
+    exhausted: str = ""
+    _useless: int = 0  # proposals in a row that were not trained
+    _patience: int = PATIENCE
+    _remaining: Iterator[Parameters] | None = None
+    _waiting: dict[int, list[Trial]] = field(default_factory=dict)  # twins of trials that are still running
+
+    def next(self) -> tuple[Trial, Candidate] | None:
+        """A new trial worth training; None if none was found for now, or ever (`exhausted`)."""
+        for _ in range(AT_ONCE):
+            if self.exhausted:
+                break
+            trial = self._asked()
+            candidate = None if trial is None else self.candidate(trial)
+            if trial is not None and candidate is not None:
+                self._useless = 0
+                return trial, candidate
+            self._useless += trial is not None
+            if self._useless >= GIVE_UP_AFTER and self._remaining is None:
+                self.exhausted = f"no new candidate in {GIVE_UP_AFTER} proposals: nothing else is new and fits"
+        return None
+
+    def _asked(self) -> Trial | None:
+        """A trial of the sampler's; where that has proposed too much in vain, of what is left, or at random."""
+        if self._useless < self._patience:
+            return self.ledger.ask()
+        if self._useless == self._patience:
+            self._remaining = self._remaining or remaining(self.space, self.seed)
+        if self._remaining is None:
+            own = self.study.sampler
+            self.study.sampler = SeededSampler(RandomSampler, self.seed)
+            try:
+                return self.ledger.ask()
+            finally:
+                self.study.sampler = own
+        parameters = next(self._remaining, None)
+        if parameters is None:
+            self.exhausted = "every document of the space has been looked at: nothing else is new and fits"
+            return None
+        if not self._is_new(parameters):
+            return None
+        self._patience = max(1, self._patience // 2)
+        self.study.enqueue_trial(parameters)
+        return self.ledger.ask()
+
+    def _is_new(self, parameters: Parameters) -> bool:
+        proposal = propose(self.space, Recorded(parameters))
+        if isinstance(proposal, Misfit) or excess(proposal, self.budget):
+            return False
+        return not self.known.equals(proposal, number=-1)
+
+    def candidate(self, trial: Trial) -> Candidate | None:
+        """What the trial proposes. None if that is not worth training; the trial has ended then, or waits as a twin."""
+        if TWIN_OF in trial.user_attrs:  # it has waited before
+            self._twin(trial, [trial.user_attrs[TWIN_OF]])
+            return None
+        try:
+            proposal = propose(self.space, TrialSuggest(trial))
+        except InputError as error:  # rare: documents with each option have been looked at before the search
+            self.end(trial, states.FAILED, reason=str(error))
+            return None
+        if isinstance(proposal, Misfit):
+            trial.set_constraint("fits", 1.0)
+            self.end(trial, states.INFEASIBLE, reason=proposal.reason)
+            return None
+        for key, value in proposal.facts.items():
+            trial.set_user_attr(key, value)
+        over = excess(proposal, self.budget)
+        if over:
+            for name, share in over.items():
+                trial.set_constraint(name, share)
+            reason = ", ".join(f"{share:.0%} over the limit of {name}" for name, share in over.items())
+            self.end(trial, states.INFEASIBLE, reason=reason)
+            return None
+        equals = self.known.equals(proposal, trial.number)
+        first = trial.number if equals else self.ledger.claim(proposal.key, trial.number)
+        if equals or first != trial.number:
+            self._twin(trial, equals or [first])
+            return None
+        self.known.add(proposal.key, trial.number)
+        return proposal
+
+    def _twin(self, trial: Trial, numbers: list[int]) -> None:
+        """Ends a trial with what is known of the best that it equals, or lets it wait until that is known."""
+        others = [trials(self.study)[number] for number in numbers]
+        best = max(others, key=lambda other: (other.value if other.value is not None else -1.0, -other.number))
+        trial.set_user_attr(TWIN_OF, best.number)
+        if best.state.is_finished():
+            self._end_twin(trial)
+        else:
+            self._waiting.setdefault(best.number, []).append(trial)
+
+    def has_ended(self, number: int) -> None:
+        """Trial `number` has ended, and with it its twins, from which the sampler learns what came of it."""
+        for twin in self._waiting.pop(number, []):
+            self._end_twin(twin)
+
+    def _end_twin(self, trial: Trial) -> None:
+        frozen = trials(self.study)[trial.number]
+        other = trials(self.study)[frozen.user_attrs[TWIN_OF]]
+        for epoch in other.intermediate_values.keys() - frozen.intermediate_values.keys():
+            trial.report(other.intermediate_values[epoch], epoch)
+        for name, share in other.constraints.items():
+            trial.set_constraint(name, share)
+        same = frozen.user_attrs["key"] == other.user_attrs["key"]
+        reason = f"trains like trial {other.number}" if same else f"has the architecture of trial {other.number}"
+        self.end(trial, states.TWIN, value=other.value, told=other.state, reason=reason)

@@ -1,0 +1,119 @@
+"""What a search leaves at its end: the best candidate as a document, the table of trials, and what to do next."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from optuna.trial import FrozenTrial
+from rich.console import Console
+
+from nas.architecture.sketch import cell_sketches, sketch
+from nas.data.images import ImageData
+from nas.overrides import quoted
+from nas.search import files, states
+from nas.search.display import best_table, number_of, say
+from nas.search.driver import LOGS, Driver, ended_trials
+from nas.search.progress import Progress
+from nas.search.proposal import Candidate, propose
+from nas.search.study import JOURNAL, trials
+from nas.space.space import Space
+from nas.space.suggest import Recorded
+from nas.training.recipe import METRIC, Training
+
+RETRAINED_WITH = ("data=", "data.", "imports=", "trainer.accelerator=", "trainer.precision=")
+"""What of a search's command line repeats a value, beside the document."""
+
+
+def best_document(trial: FrozenTrial, space: Space, data: ImageData, study: str) -> dict[str, Any]:
+    """A candidate document of a complete trial, made from what the study holds of it."""
+    candidate = propose(space, Recorded(trial.params))
+    assert isinstance(candidate, Candidate), "a complete trial was a candidate"
+    attrs = trial.user_attrs
+    return {
+        "architecture": candidate.architecture.to_document(),
+        "training": Training.from_document(candidate.document["training"]).to_document(),
+        "seed": candidate.document["seed"],
+        "record": {
+            "study": study,
+            "trial": trial.number,
+            METRIC: trial.value,
+            "digest": candidate.digest,
+            "parameters": candidate.cost.parameters,
+            "macs": candidate.cost.macs,
+            **attrs["trained"],
+            "seconds": attrs["seconds"],
+            "versions": attrs["versions"],
+            "data": {"name": data.name, "fingerprint": data.fingerprint, "class_names": list(data.class_names)},
+            "preprocessing": {
+                "size": list(data.size),
+                "channels": data.channels,
+                "mean": list(data.mean),
+                "std": list(data.std),
+            },
+            "sampled": dict(trial.params),
+        },
+    }
+
+
+def write_best(folder: Path, trial: FrozenTrial, space: Space, data: ImageData, study: str) -> None:
+    text = files.yaml_text(best_document(trial, space, data, study))
+    files.write_atomically(folder / files.BEST, f"# The best candidate of study {study!r}.\n{text}")
+
+
+def write_end(folder: Path, study: Any, space: Space, data: ImageData, name: str) -> None:
+    ended = trials(study)
+    files.write_atomically(folder / files.TRIALS, files.trials_csv(ended, list(space.holes)))
+    complete = [trial for trial in ended if states.word(trial) == states.COMPLETE]
+    if complete:
+        write_best(folder, max(complete, key=lambda trial: (trial.value, -trial.number)), space, data, name)
+
+
+def proposals(progress: Progress) -> str:
+    """How many proposals it took, and how busy the slots were."""
+    trained = progress.architectures
+    line = f"{number_of(trained, 'different architecture')} in {number_of(progress.proposed, 'proposal')}"
+    for state in (states.INFEASIBLE, states.TWIN):
+        if progress.counts[state]:
+            line += f", {progress.counts[state] / progress.proposed:.0%} {state}"
+    elapsed = progress.now - progress.started
+    if elapsed and progress.busy:
+        line += f"; slots {progress.busy / progress.devices / elapsed:.0%} busy"
+    return line + (f", {number_of(progress.retried, 'attempt')} repeated" if progress.retried else "")
+
+
+def print_summary(
+    console: Console,
+    driver: Driver,
+    folder: Path,
+    where: str | None,
+    command: Sequence[str],
+) -> None:
+    counts = driver.progress.counts
+    best = driver.progress.best
+    say(console)
+    if best is not None:
+        digests = {trial.number: trial.user_attrs.get("digest", "") for trial in trials(driver.study)}
+        console.print(best_table(ended_trials(driver.study), digests))
+        candidate = propose(driver.space, Recorded(trials(driver.study)[best.number].params))
+        assert isinstance(candidate, Candidate), "a complete trial was a candidate"
+        sketches = cell_sketches(candidate.architecture) or {"network": sketch(candidate.architecture.plan)}
+        say(console, f"\nbest candidate, trial {best.number}:")
+        for name, text in sketches.items():
+            say(console, f"  {name}: {text}")
+    told = ", ".join(f"{counts[state]} {state}" for state in states.STATES if counts[state]) or "nothing trained"
+    say(console, f"\n{told}; {driver.progress.counted} of {driver.options.trials} candidates")
+    say(console, proposals(driver.progress))
+    there = [name for name in (files.BEST, files.TRIALS, files.CONFIG, JOURNAL, LOGS) if (folder / name).exists()]
+    say(console, f"everything is in {folder}/: {', '.join(there)}")
+    if where:
+        say(console, where)
+    goes_on = driver.progress.counted < driver.options.trials and not (driver.proposer.exhausted or driver.has_failed)
+    if goes_on:
+        say(console, f"to go on:    python train.py {shlex.join(command)}")
+    if best is not None:
+        kept = [part for part in command if part.lstrip("+").startswith(RETRAINED_WITH)]
+        retrain = shlex.join([f"architecture={quoted(str(folder / files.BEST))}", *kept])
+        say(console, f"to retrain:  python train.py {retrain}")
+        say(console, "             (test=true also reads the test split, once)")
+        say(console, f"to draw it:  python -m nas draw {shlex.quote(str(folder / files.BEST))}")
