@@ -31,7 +31,6 @@ def test_an_architecture_gets_as_many_settings_as_allowed() -> None:
     known.add(candidate(2, 0.02).key, 1)
     assert known.equals(candidate(2, 0.03), 99) == [0, 1]
     assert known.equals(candidate(2, 0.02), 99) == [1]
-    assert known.architectures == 1
 
 
 def test_a_failed_candidate_is_not_tried_again_but_its_architecture_may_be() -> None:
@@ -40,7 +39,6 @@ def test_a_failed_candidate_is_not_tried_again_but_its_architecture_may_be() -> 
     known.has_failed(candidate(2, 0.01).key)
     assert known.equals(candidate(2, 0.01), 99) == [0]
     assert known.equals(candidate(2, 0.02), 99) == []
-    assert known.architectures == 0
 
 
 def test_a_trial_is_no_equal_of_its_own() -> None:

@@ -123,6 +123,19 @@ def test_a_candidate_of_one_key_belongs_to_the_trial_that_claimed_it_first(ledge
     assert other.claim("l", 1) == 1
 
 
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_claim_changes_hands_only_from_the_holder_one_has_seen(ledger: Callable[..., Ledger], shared: bool) -> None:
+    one = ledger().claims if shared else Alone()
+    other = ledger().claims if shared else one
+    assert one.take("x", "one")
+    assert not other.take("x", "other")
+    assert not other.take("x", "other", instead_of="a third")
+    assert not other.take("y", "other", instead_of="one"), "nobody holds it"
+    assert other.take("x", "other", instead_of="one")
+    assert not one.take("x", "one", instead_of="one")
+    assert one.holders(["x", "y"]) == {"x": "other"}
+
+
 def test_the_trials_of_a_driver_without_a_sign_of_life_are_adopted_one_by_one_and_once(
     ledger: Callable[..., Ledger], clock: Clock
 ) -> None:

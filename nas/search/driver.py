@@ -124,19 +124,21 @@ class Driver:
     @property
     def done(self) -> bool:
         """Whether there is nothing more to be done within the budget of trials and time."""
-        return self.ledger.done or bool(self.proposer.exhausted) or self._time_is_over()
+        return self.ledger.done or bool(self.proposer.exhausted) or self.time_is_over
 
     @property
     def has_failed(self) -> bool:
         """Whether more candidates have failed than may."""
         return self.ledger.counts[states.FAILED] > self.options.failures
 
-    def _stop(self) -> Stop:
-        return max(self.stopping(), Stop.GRACEFUL if self._time_is_over() else Stop.NO)
-
-    def _time_is_over(self) -> bool:
+    @property
+    def time_is_over(self) -> bool:
+        """Whether the study has had all the time it is given."""
         limit = self.options.seconds
         return limit is not None and self._before + self.pool.clock() - self.progress.started >= limit
+
+    def _stop(self) -> Stop:
+        return max(self.stopping(), Stop.GRACEFUL if self.time_is_over else Stop.NO)
 
     def _keep_time(self) -> None:
         seconds = self._before + self.pool.clock() - self.progress.started
@@ -151,9 +153,8 @@ class Driver:
                 self.proposer.known.add(key, trial.number)
                 if state == states.FAILED:
                     self.proposer.known.has_failed(key)
-            if state == states.COMPLETE:
-                self._compare(_ended(trial))
             if state is not None:
+                self._count(trial)
                 self.proposer.has_ended(trial.number)
         for number in self.ledger.lost & self._live.keys():  # this driver has slept, and was taken for dead
             if number in self.pool.running:
@@ -161,7 +162,6 @@ class Driver:
             else:
                 self._queue.remove(number)
             self._forget(number)
-        self.progress.architectures = self.proposer.known.architectures
 
     def _fill(self) -> bool:
         """Starts what there is room for, first come first served; whether there is room to propose for still."""
@@ -327,8 +327,7 @@ class Driver:
         ended = _ended(frozen)
         if state == states.FAILED and live is not None:
             self.proposer.known.has_failed(live[1].key)
-        self.progress.architectures = self.proposer.known.architectures
-        if state == states.COMPLETE and self._compare(ended):
+        if self._count(frozen):
             self.on_best(frozen)
         if live is not None:
             self.progress.ended += 1
@@ -350,9 +349,15 @@ class Driver:
     def _log(self, number: int) -> Path:
         return self.folder / LOGS / f"{number:04d}.log"
 
-    def _compare(self, ended: Ended) -> bool:
-        """Whether this is the best so far; of equals the lowest number is, whichever ended first."""
-        best = self.progress.best
+    def _count(self, trial: FrozenTrial) -> bool:
+        """Takes in a trial that has ended; whether it is the best so far. Of equals the lowest number is the best,
+        whichever ended first."""
+        state = states.word(trial)
+        if state in states.COUNTED:
+            self.progress.architectures.add(trial.user_attrs["digest"])
+        if state != states.COMPLETE:
+            return False
+        ended, best = _ended(trial), self.progress.best
         if best is None or (ended.value or 0.0, -ended.number) > (best.value or 0.0, -best.number):
             self.progress.best = ended
             return True

@@ -33,11 +33,6 @@ class Known:
         others = self._settings[candidate.digest]
         return list(others) if len(others) >= self.per_architecture else []
 
-    @property
-    def architectures(self) -> int:
-        """How many different architectures there are in it."""
-        return sum(bool(numbers) for numbers in self._settings.values())
-
 
 def _digest(key: str) -> str:
     return key.partition("-")[0]

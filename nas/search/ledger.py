@@ -1,5 +1,6 @@
 """What a driver may train, where several drivers share a study: together they reach exactly the budget."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -218,7 +219,7 @@ def open_ledger(study: optuna.Study, budget: int, grace: float = GRACE, poll: fl
     """Of a study in a database, which it shares with other drivers; or in a journal, whose folder is held by one, so
     that whatever runs there was left by a dead one."""
     if not is_shared(study):
-        return Ledger(study, budget, Alone(), grace=0.0, poll=POLL / 4)
+        return Ledger(study, budget, Alone(), grace=0.0, poll=math.inf)
     from nas.search.database import Shared  # what it needs takes time to import
 
     return Ledger(study, budget, Shared(study, study.user_attrs[IDENTITY]), grace, poll)

@@ -48,7 +48,7 @@ class Progress:
     counts: Counter[str] = field(default_factory=Counter)
     running: dict[int, Running] = field(default_factory=dict)
     best: Ended | None = None
-    architectures: int = 0  # different ones that are trained
+    architectures: set[str] = field(default_factory=set)  # digests of what has been trained
     ended: int = 0
     retried: int = 0
     busy: float = 0.0

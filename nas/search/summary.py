@@ -71,7 +71,7 @@ def write_end(folder: Path, study: Any, space: Space, data: ImageData, name: str
 
 def proposals(progress: Progress) -> str:
     """How many proposals it took, and how busy the slots were."""
-    trained = progress.architectures
+    trained = len(progress.architectures)
     line = f"{number_of(trained, 'different architecture')} in {number_of(progress.proposed, 'proposal')}"
     for state in (states.INFEASIBLE, states.TWIN):
         if progress.counts[state]:
@@ -110,7 +110,8 @@ def print_summary(
         say(console, where)
     goes_on = driver.progress.counted < driver.options.trials and not (driver.proposer.exhausted or driver.has_failed)
     if goes_on:
-        say(console, f"to go on:    python train.py {shlex.join(command)}")
+        longer = " (with a longer study.time)" if driver.time_is_over else ""
+        say(console, f"to go on:    python train.py {shlex.join(command)}{longer}")
     if best is not None:
         kept = [part for part in command if part.lstrip("+").startswith(RETRAINED_WITH)]
         retrain = shlex.join([f"architecture={quoted(str(folder / files.BEST))}", *kept])
