@@ -1,4 +1,4 @@
-"""README's commands are what the program takes."""
+"""The commands in README and docs are what the program takes."""
 
 import re
 import shlex
@@ -15,7 +15,9 @@ from nas.compose import configuration
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-LINES = [line.partition(" #")[0].strip() for kind, block in BLOCKS if kind == "sh" for line in block.splitlines()]
+PAGES = [README, *(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md")))]
+SHELL = [block for page in PAGES for block in re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)]
+LINES = [line.partition(" #")[0].strip() for block in SHELL for line in block.replace("\\\n", "").splitlines()]
 COMMANDS = [words for line in LINES for words in [shlex.split(line)] if "train.py" in words]
 DRAWN = [shlex.split(line) for line in LINES if "-m nas" in line]
 
