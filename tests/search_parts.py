@@ -144,6 +144,7 @@ def driver(
     stopping: Callable[[], Stop] = lambda: Stop.NO,
     on_best: Callable[[Any], None] = lambda trial: None,
     console: Console | None = None,
+    storage: str | None = None,
     **options: Any,
 ) -> Iterator[Driver]:
     """A driver over the study in `folder`, with a real pool that runs `search_targets.train`; `options` are the
@@ -160,12 +161,13 @@ def driver(
     devices = find_devices("cpu", slots, needs.usual)
     with (
         Pool("search_targets:train", devices=devices, need=needs.usual, slots=slots, threads=1) as pool,
-        held(folder),
+        held(folder, shared=storage is not None),
     ):
-        study = open_study(folder, "tiny", {}, SeededSampler(sampler, seed), pruner or NopPruner())
+        study = open_study(folder, "tiny", {}, SeededSampler(sampler, seed), pruner or NopPruner(), storage)
+        ledger = open_ledger(study, count)
         yield Driver(
             study=study,
-            ledger=open_ledger(study, count),
+            ledger=ledger,
             space=space or tiny_space(),
             pool=pool,
             job=job,
@@ -187,7 +189,10 @@ def rows(driver: Driver) -> list[dict[str, str]]:
 
 
 def main() -> None:
-    """Searches in the folder, for as many trials and with as many slots as the command line says."""
-    folder, count, slots = sys.argv[1:]
-    with driver(Path(folder), int(count), slots=int(slots), retries=20) as running:
-        running.run()
+    """Searches in the folder, for as many trials and with as many slots as the command line says, perhaps in a
+    database."""
+    folder, count, slots, *storage = sys.argv[1:]
+    space = tiny_space(lr={"choice": [0.01, 0.03]}, epochs=6) if storage else None
+    with driver(Path(folder), int(count), space, slots=int(slots), retries=20, storage=next(iter(storage), None)) as it:
+        it.run()
+        it.ledger.close()

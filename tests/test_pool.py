@@ -262,7 +262,7 @@ def test_waiting_for_an_answer_is_not_silence(log: Path) -> None:
 def test_a_job_over_its_time_limit_is_killed_though_it_reports(log: Path) -> None:
     with Pool(TARGET, devices=CORES[:1], threads=1, time_limit=0.5) as pool:
         event = run_one(pool, log, "count", 10**9)
-        assert event == Died(1, -9, "over its time limit of 0.5 s")
+        assert event == Died(1, -9, "over its time limit of 0.5 s", over_time=True)
 
 
 @pytest.mark.parametrize("preload", [["json", "no_such_module"], ["json", "module_that_raises"]])

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -218,3 +219,30 @@ def test_drivers_that_make_a_study_at_the_same_moment_make_one(database: str, tm
     assert len(opened) == 2, "those with one of the two pins"
     assert len(set(opened)) == 1
     assert all("was made with something else" in line[0] for line in lines if line[0] not in opened)
+
+
+def searching(folder: Path, url: str, count: int) -> "subprocess.Popen[bytes]":
+    program = "import search_parts; search_parts.main()"
+    return subprocess.Popen(
+        [sys.executable, "-c", program, str(folder), str(count), "2", url], cwd=Path(__file__).parent
+    )
+
+
+def test_whole_searches_that_share_a_study_reach_its_exact_total_though_one_is_killed(
+    database: str, tmp_path: Path
+) -> None:
+    count, url = 12, database
+    first, second = searching(tmp_path / "study", url, count), searching(tmp_path / "study", url, count)
+    time.sleep(2.5)
+    first.kill()
+    first.wait()
+    third = searching(tmp_path / "study", url, count)
+    assert second.wait(180) == third.wait(180) == 0
+    study = optuna.load_study(study_name="tiny", storage=connected(url))
+    _engines.append(engine_of(study))
+    ended = [trial for trial in study.trials if states.word(trial) is not None]
+    counted = [trial for trial in ended if states.word(trial) in states.COUNTED]
+    assert len(counted) == count
+    assert len({trial.user_attrs["key"] for trial in counted}) == count
+    assert not [trial for trial in study.trials if trial.state == optuna.trial.TrialState.RUNNING]
+    assert not (tmp_path / "study" / "checkpoints").exists()

@@ -33,10 +33,10 @@ def with_parts(document: Mapping[str, Any], defaults: Defaults) -> dict[str, Any
 
 def _with_parts(document: Mapping[str, Any], defaults: Defaults, users: tuple[str, ...]) -> dict[str, Any]:
     copies = _Copies(defaults, users)
-    changed = {**document, "network": _renamed(document.get("network"), "network", copies.local_name)}
+    changed = {**document, "network": renamed(document.get("network"), "network", copies.local_name)}
     cells = document.get("cells")
     if isinstance(cells, Mapping):
-        changed["cells"] = {key: _renamed(cell, f"cells.{key}", copies.local_name) for key, cell in cells.items()}
+        changed["cells"] = {key: renamed(cell, f"cells.{key}", copies.local_name) for key, cell in cells.items()}
     own = cells or {}
     for name in copies.cells:
         if name in own:
@@ -70,7 +70,7 @@ class _Copies:
         if name not in self.cells:
             self.cells[name] = None  # a cell that holds itself ends here, and is refused where it is read
             spelled = _spelled_part(network, part, self.users, json.dumps(self.defaults))
-            self.cells[name] = _renamed(spelled, name, lambda inner, _: self._take(network, inner))
+            self.cells[name] = renamed(spelled, name, lambda inner, _: self._take(network, inner))
         return name
 
 
@@ -85,7 +85,7 @@ def _published(network: str, users: tuple[str, ...]) -> dict[str, Any]:
 def _spelled_part(network: str, part: str, users: tuple[str, ...], defaults: str) -> Any:
     """A part as it is written under the defaults of the document that takes it."""
     own = _published(network, users).get("defaults") or {}
-    return _spelled(_parts(network, users)[part], own, json.loads(defaults))
+    return spelled(_parts(network, users)[part], own, json.loads(defaults))
 
 
 @lru_cache(maxsize=64)
@@ -97,31 +97,31 @@ def _parts(network: str, users: tuple[str, ...]) -> dict[str, Any]:
     return {**ops, **(document.get("cells") or {})}
 
 
-def _renamed(node: Any, place: str, rename: Callable[[str, str], str]) -> Any:
+def renamed(node: Any, place: str, rename: Callable[[str, str], str]) -> Any:
     """A copy in which every cell op names its cell as `rename(name, place of the op)` says."""
     match node:
         case dict():
-            copy = {key: _renamed(value, f"{place}.{key}", rename) for key, value in node.items()}
+            copy = {key: renamed(value, f"{place}.{key}", rename) for key, value in node.items()}
             if node.get("op") == "cell" and isinstance(node.get("cell"), str) and not node["cell"].startswith("$"):
                 copy["cell"] = rename(node["cell"], place)
             return copy
         case list():
-            return [_renamed(item, f"{place}.{index}", rename) for index, item in enumerate(node)]
+            return [renamed(item, f"{place}.{index}", rename) for index, item in enumerate(node)]
         case _:
             return node
 
 
-def _spelled(node: Any, own: Defaults, other: Defaults) -> Any:
+def spelled(node: Any, own: Defaults, other: Defaults) -> Any:
     """A copy in which every op means under the defaults `other` what it means under `own`."""
     match node:
         case {"op": str() as kind}:
-            copy = {key: _spelled(value, own, other) for key, value in node.items()}
+            copy = {key: spelled(value, own, other) for key, value in node.items()}
             here, there = _effective(kind, own), _effective(kind, other)
             return copy | {key: value for key, value in here.items() if key not in node and value != there[key]}
         case dict():
-            return {key: _spelled(value, own, other) for key, value in node.items()}
+            return {key: spelled(value, own, other) for key, value in node.items()}
         case list():
-            return [_spelled(item, own, other) for item in node]
+            return [spelled(item, own, other) for item in node]
         case _:
             return node
 

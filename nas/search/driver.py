@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from nas.pool import AnyPool, Died, Done, Event, Failed, Report
@@ -30,7 +31,7 @@ from nas.space.space import Space
 from nas.tracking.tracker import Tracker
 from nas.training.job import Job
 from nas.training.memory import is_out_of_memory
-from nas.training.recipe import METRIC, Training
+from nas.training.recipe import METRIC
 from nas.training.result import Answer, Latency, Result, TooSlow
 
 CHECKPOINTS, LOGS = "checkpoints", "logs"
@@ -52,6 +53,16 @@ class Stop(IntEnum):
     """Whether a search goes on: until its budget is reached, until what runs is safe, or not a moment longer."""
 
     NO, GRACEFUL, NOW = range(3)
+
+
+@dataclass
+class _Live:
+    """A candidate that is in training, or waits for room."""
+
+    trial: Trial
+    candidate: Candidate
+    attempt: Attempt
+    reported: set[int]  # epochs that the study has
 
 
 @dataclass
@@ -79,8 +90,8 @@ class Driver:
     on_best: Callable[[FrozenTrial], None]
     progress: Progress = field(init=False)
     proposer: Proposer = field(init=False)
-    _live: dict[int, tuple[Trial, Candidate, Attempt]] = field(default_factory=dict)  # in a slot, or waiting for one
-    _queue: deque[int] = field(default_factory=deque)  # of those, the ones that wait
+    _live: dict[int, _Live] = field(default_factory=dict)
+    _queue: deque[int] = field(default_factory=deque)  # those that wait for room
     _before: float = 0.0  # seconds of earlier runs
 
     def run(self) -> None:
@@ -108,7 +119,8 @@ class Driver:
                     break
                 time.sleep(0.25)  # other drivers' candidates may fail, so that more are wanted
             for event in self.pool.wait(0.0 if proposing else 0.25):
-                self._handle(event)
+                with suppress(UpdateFinishedTrialError):  # another driver has taken it over: the ledger will say so
+                    self._handle(event)
         self._keep_time()
         with suppress(OSError):  # not empty: those of interrupted candidates are continued from
             (self.folder / CHECKPOINTS).rmdir()
@@ -167,7 +179,7 @@ class Driver:
         """Starts what there is room for, first come first served; whether there is room to propose for still."""
         while self._stop() == Stop.NO:
             if self._queue:
-                if not self.pool.room(self._live[self._queue[0]][2].need):
+                if not self.pool.room(self._live[self._queue[0]].attempt.need):
                     return False
                 self._start(self._queue.popleft())
                 continue
@@ -192,14 +204,15 @@ class Driver:
 
     def _enqueue(self, trial: Trial, candidate: Candidate) -> None:
         attempt = Attempt.from_attribute(trial.user_attrs.get("attempt"), self.needs.of(candidate.cost))
-        self._live[trial.number] = (trial, candidate, attempt)
+        reported = trials(self.study)[trial.number].intermediate_values  # of a re-adopted trial
+        self._live[trial.number] = _Live(trial, candidate, attempt, set(reported))
         self._queue.append(trial.number)
         self.tracker.start(trial.number, trial.params, {k: v for k, v in candidate.facts.items() if k != "key"})
-        for epoch, value in trials(self.study)[trial.number].intermediate_values.items():  # of a re-adopted trial
+        for epoch, value in reported.items():
             self.tracker.report(trial.number, epoch, {METRIC: value})
 
     def _start(self, number: int) -> None:
-        _, candidate, attempt = self._live[number]
+        candidate, attempt = self._live[number].candidate, self._live[number].attempt
         epochs, cost = int(candidate.document["training"]["epochs"]), candidate.cost
         self.progress.running[number] = Running(number, epochs, cost.parameters, cost.macs, self.pool.clock())
         job = self.job(candidate.document, self._checkpoint(number), attempt)
@@ -209,10 +222,10 @@ class Driver:
         number = event.key
         if number not in self._live:
             return  # of a trial that another driver has taken over
-        trial, _, attempt = self._live[number]
         if isinstance(event, Report):
-            self._take_report(trial, event)
+            self._take_report(event)
             return
+        trial, attempt = self._live[number].trial, self._live[number].attempt
         self._leave_slot(number)
         match event:
             case Done(result=TooSlow(latency=latency, limit=limit)):
@@ -238,14 +251,16 @@ class Driver:
             case Died(how=how):
                 self._try_again(number, after_death(attempt, self.options.retries), f"its process died: {how}")
 
-    def _take_report(self, trial: Trial, event: Report) -> None:
+    def _take_report(self, event: Report) -> None:
         number, epoch, value = event.key, event.step, event.metrics[METRIC]
-        if epoch not in trials(self.study)[number].intermediate_values:
-            trial.report(value, epoch)
+        live = self._live[number]
+        if epoch not in live.reported:
+            live.trial.report(value, epoch)
+            live.reported.add(epoch)
         self.tracker.report(number, epoch, event.metrics)
         running = self.progress.running[number]
         running.epoch, running.value = epoch + 1, value
-        if trial.should_prune():
+        if live.trial.should_prune():
             answer = Answer.PRUNE
         else:
             halt = self._stop() > Stop.NO and self.options.at_end == "checkpoint"
@@ -258,12 +273,12 @@ class Driver:
 
     def _leave_slot(self, number: int) -> None:
         seconds = self.pool.clock() - self.progress.running.pop(number).started
-        need = self._live[number][2].need
+        need = self._live[number].attempt.need
         self.progress.busy += seconds * need.devices * need.share
 
     def _out_of_memory(self, number: int) -> None:
-        trial, candidate, attempt = self._live[number]
-        batch_size = Training.from_document(candidate.document["training"]).batch_size
+        trial, attempt = self._live[number].trial, self._live[number].attempt
+        batch_size = self._live[number].candidate.training.batch_size
         again = after_memory(attempt, batch_size)
         if again is None:
             images = attempt.micro_batch or batch_size
@@ -274,14 +289,14 @@ class Driver:
             self._try_again(number, again, f"out of memory; it is tried again {how}")
 
     def _try_again(self, number: int, attempt: Attempt | None, why: str) -> None:
-        trial, candidate, _ = self._live[number]
+        trial = self._live[number].trial
         if attempt is None:
             trial.set_user_attr("log_tail", _tail(self._log(number)))
             tries = self.options.retries + 1
             self._fail(trial, f"{why}, on attempt {tries} of {tries}" if tries > 1 else why)
             return
         trial.set_user_attr("attempt", attempt.to_attribute())
-        self._live[number] = (trial, candidate, attempt)
+        self._live[number].attempt = attempt
         self._queue.appendleft(number)
         self.progress.retried += 1
         self.display.say(f"trial {number}: {why} (retried)")
@@ -326,7 +341,7 @@ class Driver:
         frozen = trials(self.study)[number]
         ended = _ended(frozen)
         if state == states.FAILED and live is not None:
-            self.proposer.known.has_failed(live[1].key)
+            self.proposer.known.has_failed(live.candidate.key)
         if self._count(frozen):
             self.on_best(frozen)
         if live is not None:

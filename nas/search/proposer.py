@@ -125,6 +125,7 @@ class Proposer:
         equals = self.known.equals(proposal, trial.number)
         first = trial.number if equals else self.ledger.claim(proposal.key, trial.number)
         if equals or first != trial.number:
+            self.known.add(proposal.key, first)
             self._twin(trial, equals or [first])
             return None
         self.known.add(proposal.key, trial.number)

@@ -31,7 +31,7 @@ from nas.search.options import (
 )
 from nas.search.samplers import SeededSampler
 from nas.search.start import starting_points
-from nas.search.study import IDENTITY, held, open_study, shown_url
+from nas.search.study import IDENTITY, held, open_study, shown_url, storage_errors
 from nas.search.summary import print_summary, write_best, write_end
 from nas.space.space import Space
 from nas.tracking import TRACKERS, open_tracker
@@ -126,7 +126,8 @@ def search(
                 on_best=lambda trial: write_best(folder, trial, candidates, data, name),
             )
             try:
-                driver.run()
+                with storage_errors(storage):
+                    driver.run()
                 write_end(folder, study, candidates, data, name)
             except OSError as error:  # a disk that is full, a database that is gone
                 raise InputError(

@@ -6,7 +6,7 @@ import os
 import socket
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +82,18 @@ def load_study(folder: Path, sampler: BaseSampler | None = None, pruner: BasePru
 
 def shown_url(storage: str) -> str:
     """The address of a database as it may be shown and written: without a password."""
-    from nas.search.database import shown_url  # what it needs takes time to import
+    from nas.search import database  # what it needs takes time to import
 
-    return shown_url(storage)
+    return database.shown_url(storage)
+
+
+def storage_errors(storage: str | None) -> AbstractContextManager[None]:
+    """Says what a database has to say, if there is one, as an `InputError`."""
+    if storage is None:
+        return nullcontext()
+    from nas.search import database
+
+    return database.storage_errors(storage)
 
 
 def is_shared(study: optuna.Study) -> bool:

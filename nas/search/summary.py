@@ -16,7 +16,7 @@ from nas.search.display import best_table, number_of, say
 from nas.search.driver import LOGS, Driver, ended_trials
 from nas.search.progress import Progress
 from nas.search.proposal import Candidate, propose
-from nas.search.study import JOURNAL, trials
+from nas.search.study import JOURNAL, shown_url, trials
 from nas.space.space import Space
 from nas.space.suggest import Recorded
 from nas.training.recipe import METRIC, Training
@@ -69,6 +69,11 @@ def write_end(folder: Path, study: Any, space: Space, data: ImageData, name: str
         write_best(folder, max(complete, key=lambda trial: (trial.value, -trial.number)), space, data, name)
 
 
+def _without_password(part: str) -> str:
+    key, _, value = part.partition("=")
+    return f"{key}={shown_url(value)}" if key == "study.storage" and value != "null" else part
+
+
 def proposals(progress: Progress) -> str:
     """How many proposals it took, and how busy the slots were."""
     trained = len(progress.architectures)
@@ -111,7 +116,7 @@ def print_summary(
     goes_on = driver.progress.counted < driver.options.trials and not (driver.proposer.exhausted or driver.has_failed)
     if goes_on:
         longer = " (with a longer study.time)" if driver.time_is_over else ""
-        say(console, f"to go on:    python train.py {shlex.join(command)}{longer}")
+        say(console, f"to go on:    python train.py {shlex.join(map(_without_password, command))}{longer}")
     if best is not None:
         kept = [part for part in command if part.lstrip("+").startswith(RETRAINED_WITH)]
         retrain = shlex.join([f"architecture={quoted(str(folder / files.BEST))}", *kept])
