@@ -156,7 +156,7 @@ def test_a_hanging_rank_is_found_by_the_groups_silence_and_its_log_says_where(tm
 def test_the_silence_of_other_ranks_means_nothing(tmp_path: Path, log: Path) -> None:
     with Pool(TARGET, devices=CORES, threads=1, silence_limit=20.0, time_limit=1.0) as pool:
         event = run_two(pool, log, ("count", 10**9), ("hang", tmp_path / "pids"), "by_rank")
-        assert event == Died(1, -9, "over its time limit of 1 s")
+        assert event == Died(1, -9, "over its time limit of 1 s", over_time=True)
 
 
 def test_a_stopped_group_is_gone(pool: Pool, log: Path, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from nas.overrides import quoted
 from nas.pool import Pool
 from nas.search.files import TRIALS
 from nas.search.study import JOURNAL, load_study
+from nas.space.reading import read_document
 from nas.tracking.offline import read_runs
 from nas.training.recipe import METRIC, Training
 
@@ -242,6 +243,20 @@ def test_a_study_of_any_name_can_be_continued_and_retrained_as_it_says(
     assert Path(configuration([best]).options["architecture"]).samefile(tmp_path / "studies" / name / "best.yaml")
     (drawn,) = re.findall(r"^to draw it:  python -m nas draw (.*)$", said, re.MULTILINE)
     assert [Path(path).samefile(tmp_path / "studies" / name / "best.yaml") for path in shlex.split(drawn)] == [True]
+
+
+def test_candidates_on_two_devices_are_trained_by_two_ranks_that_leave_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(prepared(tmp_path))
+    settings = ["pool.devices_per_candidate=2", "study.trials=2", "tracking=none"]
+    assert main([*SEARCH, *settings]) == 0
+    trials = [trial for trial in load_study(Path("studies/tiny")).trials if trial.user_attrs["state"] == "complete"]
+    assert [trial.user_attrs["trained"]["devices"] for trial in trials] == [2, 2]
+    logs = sorted(path.name for path in Path("studies/tiny/logs").iterdir())
+    assert logs == ["0000.log", "0000.rank1.log", "0001.log", "0001.rank1.log"]
+    record = read_document(Path("studies/tiny/best.yaml"))["record"]
+    assert record["devices"] == 2
 
 
 LONG_SPACE = TINY_SPACE.replace("epochs: 2", "epochs: 30").replace("0.03", "1.0e+38")

@@ -63,6 +63,7 @@ class _Live:
     candidate: Candidate
     attempt: Attempt
     reported: set[int]  # epochs that the study has
+    seconds: float = 0.0  # in slots
 
 
 @dataclass
@@ -273,8 +274,9 @@ class Driver:
 
     def _leave_slot(self, number: int) -> None:
         seconds = self.pool.clock() - self.progress.running.pop(number).started
-        need = self._live[number].attempt.need
-        self.progress.busy += seconds * need.devices * need.share
+        live = self._live[number]
+        live.seconds += seconds
+        self.progress.busy += seconds * live.attempt.need.devices * live.attempt.need.share
 
     def _out_of_memory(self, number: int) -> None:
         trial, attempt = self._live[number].trial, self._live[number].attempt
@@ -324,6 +326,7 @@ class Driver:
         self._end(trial, states.INFEASIBLE, reason=f"{milliseconds:.3g} ms a batch, over the limit of {limit:g}")
 
     def _fail(self, trial: Trial, reason: str) -> None:
+        trial.set_user_attr("seconds", round(self._live[trial.number].seconds, 3))
         self._end(trial, states.FAILED, reason=f"{reason} (see {LOGS}/{self._log(trial.number).name})")
 
     def _end(
