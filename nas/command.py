@@ -41,6 +41,8 @@ def _run(given: Sequence[str]) -> int:
     if config.space is not None and config.space_name is not None:
         if options["architecture"] is not None or config.architecture_edits:
             raise InputError("architecture: a search finds it; leave out either architecture=... or +search=...")
+        if options["cell"] is not None:
+            raise InputError("cell: places a found cell in a network to train; leave out cell=... or +search=...")
         if options["test"]:
             raise InputError("test: a search never reads the test split; retrain its best.yaml with test=true")
         from nas.search.search import search

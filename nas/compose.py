@@ -23,8 +23,11 @@ from nas.overrides import GROUPS, SECTIONS, Edit, edited, parsed, split
 from nas.space.groups import SpaceFile, space_files, space_names
 from nas.space.overlay import overlaid, refuse_merged
 
-KEYS = (*GROUPS, "architecture", "imports", "search", "study", "test", "tracking", "training")
+KEYS = (*GROUPS, "architecture", "cell", "imports", "search", "study", "test", "tracking", "training")
 """What a configuration holds."""
+
+SEARCH_KEYS = ("best", "budget", "control", "finals", "objectives", "per_architecture", "start_from")
+"""What its section `search` holds beside the space."""
 
 SHIPPED = Path(str(files("search_spaces"))) / "search"
 """The folder of the package's spaces and their parts."""
@@ -64,7 +67,7 @@ def configuration(arguments: Sequence[str]) -> Configuration:
     parts = {section: search.pop(section) for section in SECTIONS if section in search}
     if edits.search and not files_of_space:
         raise InputError(f"search.{edits.search[0].path}: there is no space without +search=NAME")
-    _refuse_unknown("search", search, ("budget", "per_architecture", "start_from"))
+    _refuse_unknown("search", search, SEARCH_KEYS)
     training = edited({"training": options.pop("training")}, edits.training)["training"]
     return Configuration(
         options=options,
@@ -200,4 +203,5 @@ def _deferred(config: Any, place: str) -> Callable[..., Any]:
     if not isinstance(made, partial):
         raise InputError(f"{place}: needs a _target_ and _partial_: true; got {config!r:.80}")
     _refuse_unknown(place, made.keywords, list(signature(made.func).parameters))
-    return made
+    # Hydra's own partial checks its target anew with every call, and a sampler is made for every hole of every trial.
+    return partial(made.func, *made.args, **made.keywords)

@@ -26,7 +26,9 @@ from nas.search.driver import Driver, Stop
 from nas.search.files import trials_csv
 from nas.search.ledger import open_ledger
 from nas.search.needs import Needs
+from nas.search.objectives import Objectives
 from nas.search.options import Budget, SearchOptions, StudyOptions
+from nas.search.pruning import COSTS
 from nas.search.samplers import SeededSampler
 from nas.search.study import held, open_study, trials
 from nas.space.space import Space
@@ -145,6 +147,7 @@ def driver(
     on_best: Callable[[Any], None] = lambda trial: None,
     console: Console | None = None,
     storage: str | None = None,
+    objectives: Objectives = Objectives(),  # noqa: B008  (frozen)
     **options: Any,
 ) -> Iterator[Driver]:
     """A driver over the study in `folder`, with a real pool that runs `search_targets.train`; `options` are the
@@ -163,7 +166,11 @@ def driver(
         Pool("search_targets:train", devices=devices, need=needs.usual, slots=slots, threads=1) as pool,
         held(folder, shared=storage is not None),
     ):
-        study = open_study(folder, "tiny", {}, SeededSampler(sampler, seed), pruner or NopPruner(), storage)
+        study = open_study(
+            folder, "tiny", {}, SeededSampler(sampler, seed), pruner or NopPruner(), storage, objectives.directions
+        )
+        if objectives.several:
+            study.set_user_attr(COSTS, list(objectives.names[1:]))
         ledger = open_ledger(study, count)
         yield Driver(
             study=study,
@@ -180,6 +187,7 @@ def driver(
             folder=folder,
             stopping=stopping,
             on_best=on_best,
+            objectives=objectives,
         )
 
 

@@ -58,7 +58,7 @@ def train(job: Job, report: Callable[[int, dict[str, float]], int], threads: int
         if answer == Answer.PRUNE:
             return Result(ended, 0.02, True, "cpu", threads)
         job.checkpoint.parent.mkdir(exist_ok=True)
-        part = job.checkpoint.with_suffix(".part")
+        part = job.checkpoint.with_name(f"{job.checkpoint.name}.part")
         part.write_text(str(epoch + 1))
         part.replace(job.checkpoint)
         if training["lr"] == DIES_ONCE and done == 0:

@@ -61,8 +61,8 @@ def main(url: str, folder: str, budget: str, seed: str, pin: str = "") -> None:
         if live:
             trial = live.pop(random.randrange(len(live)))
             word = random.choices(list(OUTCOMES), (6, 2, 1, 1))[0]
-            value = 0.5 if word == states.COMPLETE else None
-            print("ends" if ledger.end(trial, word, value=value, told=OUTCOMES[word]) else "lost", trial.number)
+            values = [0.5] if word == states.COMPLETE else None
+            print("ends" if ledger.end(trial, word, values=values, told=OUTCOMES[word]) else "lost", trial.number)
     ledger.close()
 
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from search_parts import write_space
 
+from nas.architecture.placing import skeleton_path
 from nas.architecture.published import published_path
 from nas.command import main
 from nas.compose import configuration
@@ -38,7 +39,8 @@ def test_every_command_composes(words: list[str], tmp_path: Path, monkeypatch: p
     config = configuration(arguments(words))
     named = config.options["architecture"]
     if named is not None and "/" not in named:
-        assert published_path(named).is_file()
+        path = published_path if config.options["cell"] is None else skeleton_path
+        assert path(named).is_file()
     assert (config.space is None) != any(word.startswith("+search=") for word in words)
 
 

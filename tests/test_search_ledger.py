@@ -61,7 +61,7 @@ def asked(ledger: Ledger) -> Trial:
 
 
 def complete(ledger: Ledger, trial: Trial) -> bool:
-    return ledger.end(trial, states.COMPLETE, value=0.5, told=TrialState.COMPLETE)
+    return ledger.end(trial, states.COMPLETE, values=[0.5], told=TrialState.COMPLETE)
 
 
 def fail(ledger: Ledger, trial: Trial) -> bool:

@@ -49,7 +49,16 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
 
 def test_a_search_leaves_its_files_and_nothing_else(searched: Searched) -> None:
     left = {path.name for path in searched.folder.iterdir()}
-    assert left == {"best.yaml", "trials.csv", "config.yaml", "journal.log", "lock", "logs", "wandb"}
+    assert left == {
+        "best.yaml",
+        "trials.csv",
+        "config.yaml",
+        "environment.yaml",
+        "journal.log",
+        "lock",
+        "logs",
+        "wandb",
+    }
     assert {path.name for path in searched.home.iterdir()} == {"studies", "tiny.yaml", "images.npz"}
 
 
@@ -122,7 +131,7 @@ def test_the_end_shows_the_best_and_says_what_can_be_done_next(searched: Searche
         best["digest"],
         f"best candidate, trial {best['trial']}:",
         "4 of 4 candidates",
-        "everything is in studies/tiny/: best.yaml, trials.csv, config.yaml, journal.log, logs",
+        "everything is in studies/tiny/: best.yaml, trials.csv, config.yaml, environment.yaml, journal.log, logs",
         "wandb sync studies/tiny/wandb",
         "to retrain:  python train.py architecture=studies/tiny/best.yaml data=npz data.path=images.npz",
     ):
@@ -312,7 +321,8 @@ def test_a_search_that_is_killed_and_then_interrupted_reaches_its_total(
     assert "━" in shown  # the live table
     running = [trial for trial in load_study(folder).trials if not trial.state.is_finished()]
     assert len(running) == 1
-    assert (folder / "checkpoints" / f"{running[0].number:04d}.pt").exists()
+    begun_training = (folder / "logs" / f"{running[0].number:04d}.log").exists()  # or it was proposed at that moment
+    assert (folder / "checkpoints" / f"{running[0].number:04d}.pt").exists() == begun_training
     rows = table(folder)
     assert 1 <= sum(row["state"] == "complete" for row in rows) < 4
 

@@ -127,6 +127,80 @@ def test_what_was_trained_trains_again(home: Path) -> None:
     assert results[0] == results[1]
 
 
+SKELETON = """
+architecture:
+  cells: {head: [{op: global_pool}, {op: linear, width: classes}]}
+  network: [{op: cell, name: stage_1, depth: 2, values: {width: 6}}, {op: cell, name: head, cell: head}]
+training: {epochs: 1}
+"""
+FOUND = """
+architecture:
+  input: {channels: 1, size: 8}
+  classes: 3
+  cells: {normal: {op: conv, width: $width, kernel: 3}}
+  network:
+    - {op: cell, name: stage_1, cell: normal, values: {width: 2}}
+    - {op: global_pool}
+    - {op: linear, width: classes}
+training: {epochs: 2, batch_size: 30, lr: 0.02, warmup_epochs: 0}
+seed: 5
+record: {threads: 3, data: {name: clothes, fingerprint: abc}}
+"""
+
+
+def test_a_found_cell_is_trained_in_a_skeleton_and_what_was_trained_stands_alone(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The recipe is the skeleton's over that of what was found; where it was found says nothing of these images."""
+    (home / "skeleton.yaml").write_text(SKELETON, encoding="utf-8")
+    (home / "found.yaml").write_text(FOUND, encoding="utf-8")
+    edit = "architecture.network.stage_1.depth=3"
+    assert main(["cell=found.yaml", "architecture=skeleton.yaml", edit, *IMAGES]) == 0
+    said = capsys.readouterr().out
+    assert "skeleton.yaml: " in said
+    assert "note:" not in said
+    document = read(home / "studies" / "skeleton" / "train-001" / "document.yaml")
+    network = document["architecture"]["network"]
+    assert network[0] == {"op": "cell", "name": "stage_1", "cell": "normal", "depth": 3, "values": {"width": 6}}
+    assert (document["training"]["epochs"], document["training"]["batch_size"], document["seed"]) == (1, 30, 5)
+    assert document["record"]["cells"] == {"skeleton": "skeleton.yaml", "all": "found.yaml"}
+    for name in ("found.yaml", "skeleton.yaml"):
+        (home / name).unlink()
+    assert main(["architecture=studies/skeleton/train-001/document.yaml", *IMAGES, "study.name=again"]) == 0
+    again = read(home / "studies" / "again" / "train-001" / "document.yaml")
+    assert again["record"][METRIC] == document["record"][METRIC]
+
+
+def test_a_cell_found_by_a_study_is_trained_in_the_folder_of_that_study(home: Path) -> None:
+    (home / "skeleton.yaml").write_text(SKELETON, encoding="utf-8")
+    study = home / "studies" / "mine"
+    study.mkdir(parents=True)
+    (study / "best.yaml").write_text(FOUND, encoding="utf-8")
+    (study / "journal.log").write_text("", encoding="utf-8")
+    assert main(["cell={stage:studies/mine/best.yaml}", "architecture=skeleton.yaml", *IMAGES]) == 0
+    assert read(study / "train-001" / "document.yaml")["record"]["cells"]["stage"] == "studies/mine/best.yaml"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["cell=found.yaml"], "architecture: cells need a skeleton"),
+        (["cell=none.yaml", "architecture=cifar"], "no file 'none.yaml'"),
+        (["cell=found.yaml", "architecture=doc.yaml"], "doc.yaml: architecture: no place for a cell"),
+        (["cell=found.yaml", "architecture=cifar"], "cifar: network.reduction_1: found.yaml has no op of this name"),
+        (["cell=doc.yaml", "+search=tiny.yaml"], "cell: places a found cell in a network to train"),
+        (["architecture=cifar"], "no published network 'cifar'"),
+    ],
+)
+def test_a_cell_that_cannot_be_placed_is_refused_before_anything_is_written(
+    arguments: list[str], message: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "found.yaml").write_text(FOUND, encoding="utf-8")
+    assert main([*arguments, *IMAGES]) == 2
+    assert message in capsys.readouterr().err
+    assert not (home / "studies").exists()
+
+
 def test_other_images_than_a_document_was_found_on_are_noted(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (home / "doc.yaml").write_text(DOCUMENT + "record: {data: {name: clothes, fingerprint: abc}}", encoding="utf-8")
     assert main(["architecture=doc.yaml", *IMAGES, "trainer.max_epochs=1"]) == 0

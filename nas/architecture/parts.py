@@ -69,8 +69,8 @@ class _Copies:
         name = f"{network}_{part}"
         if name not in self.cells:
             self.cells[name] = None  # a cell that holds itself ends here, and is refused where it is read
-            spelled = _spelled_part(network, part, self.users, json.dumps(self.defaults))
-            self.cells[name] = renamed(spelled, name, lambda inner, _: self._take(network, inner))
+            copy = _spelled_part(network, part, self.users, json.dumps(self.defaults))
+            self.cells[name] = renamed(copy, name, lambda inner, _: self._take(network, inner))
         return name
 
 

@@ -7,11 +7,14 @@ from random import Random
 from typing import Any
 
 import optuna
+from optuna.pruners import NopPruner
 from optuna.samplers import BaseSampler
 
 from nas.architecture.plan import ShapeError
 from nas.errors import InputError
+from nas.search.objectives import ONE, Objectives
 from nas.search.proposal import Candidate, Misfit, TrialSuggest, propose
+from nas.search.pruning import PeerPruner
 from nas.search.samplers import SeededSampler
 from nas.space.holes import Alternatives, Choice, Scalar, Suggest
 from nas.space.space import Space
@@ -58,15 +61,23 @@ def check_space(space: Space) -> None:
         raise ShapeError(f"none of {len(ways)} candidates of the space fits the images: {misfits[0].reason}")
 
 
-def check_sampler(space: Space, make: Callable[..., BaseSampler], pruner: Any, seed: int) -> None:
+def check_sampler(
+    space: Space, make: Callable[..., BaseSampler], pruner: Any, seed: int, objectives: Objectives = ONE
+) -> None:
     """Raises `InputError` if Optuna cannot use the sampler or the pruner; a trial of a study in memory shows it."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    if objectives.several and not isinstance(pruner, PeerPruner | NopPruner):
+        raise InputError(
+            f"pruner: {type(pruner).__name__} knows one objective, and there are {', '.join(objectives.names)}; "
+            "take pruner=peers or pruner=none"
+        )
     try:
-        study = optuna.create_study(sampler=SeededSampler(make, seed), pruner=pruner, direction="maximize")
+        study = optuna.create_study(sampler=SeededSampler(make, seed), pruner=pruner, directions=objectives.directions)
         trial = study.ask()
         propose(space, TrialSuggest(trial))
-        trial.report(0.0, 0)
-        trial.should_prune()
+        if not objectives.several:
+            trial.report(0.0, 0)
+            trial.should_prune()
     except InputError:
         raise
     except Exception as error:  # whatever a sampler makes of its settings

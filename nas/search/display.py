@@ -143,9 +143,9 @@ def _joined(parts: Iterable[tuple[str, str]]) -> list[str | tuple[str, str]]:
     return joined
 
 
-def best_table(ended: Iterable[Ended], digests: dict[int, str], most: int = 5) -> Table:
-    """The best complete trials."""
-    table = Table(title="best candidates", title_justify="left", box=None, padding=(0, 2))
+def best_table(ended: Iterable[Ended], digests: dict[int, str], most: int = 5, title: str = "best candidates") -> Table:
+    """The most accurate complete trials."""
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2))
     for column in ("trial", METRIC, "parameters", "MACs", "seconds", "digest"):
         table.add_column(column, justify="left" if column == "digest" else "right")
     complete = [trial for trial in ended if trial.state == COMPLETE and trial.value is not None]

@@ -4,7 +4,7 @@ import errno
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
@@ -18,10 +18,12 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from nas.pool import AnyPool, Died, Done, Event, Failed, Report
 from nas.search import states
 from nas.search.attempts import Attempt, after_death, after_memory
+from nas.search.curves import curve, report
 from nas.search.display import number_of
 from nas.search.known import Known
 from nas.search.ledger import Ledger
 from nas.search.needs import Needs
+from nas.search.objectives import ONE, Objectives, accuracy, joined
 from nas.search.options import SearchOptions, StudyOptions
 from nas.search.progress import Display, Ended, Progress, Running
 from nas.search.proposal import Candidate
@@ -62,7 +64,7 @@ class _Live:
     trial: Trial
     candidate: Candidate
     attempt: Attempt
-    reported: set[int]  # epochs that the study has
+    curve: dict[int, float]  # as the study has it
     seconds: float = 0.0  # in slots
 
 
@@ -89,10 +91,12 @@ class Driver:
     folder: Path
     stopping: Callable[[], Stop]
     on_best: Callable[[FrozenTrial], None]
+    objectives: Objectives = ONE
     progress: Progress = field(init=False)
     proposer: Proposer = field(init=False)
     _live: dict[int, _Live] = field(default_factory=dict)
     _queue: deque[int] = field(default_factory=deque)  # those that wait for room
+    _front: list[FrozenTrial] = field(default_factory=list)  # of complete trials
     _before: float = 0.0  # seconds of earlier runs
 
     def run(self) -> None:
@@ -138,6 +142,11 @@ class Driver:
     def done(self) -> bool:
         """Whether there is nothing more to be done within the budget of trials and time."""
         return self.ledger.done or bool(self.proposer.exhausted) or self.time_is_over
+
+    @property
+    def front(self) -> set[int]:
+        """The numbers of the trials on the Pareto front; with one objective, of the best."""
+        return {trial.number for trial in self._front}
 
     @property
     def has_failed(self) -> bool:
@@ -205,8 +214,8 @@ class Driver:
 
     def _enqueue(self, trial: Trial, candidate: Candidate) -> None:
         attempt = Attempt.from_attribute(trial.user_attrs.get("attempt"), self.needs.of(candidate.cost))
-        reported = trials(self.study)[trial.number].intermediate_values  # of a re-adopted trial
-        self._live[trial.number] = _Live(trial, candidate, attempt, set(reported))
+        reported = curve(trials(self.study)[trial.number])  # of a re-adopted trial
+        self._live[trial.number] = _Live(trial, candidate, attempt, dict(reported))
         self._queue.append(trial.number)
         self.tracker.start(trial.number, trial.params, {k: v for k, v in candidate.facts.items() if k != "key"})
         for epoch, value in reported.items():
@@ -255,18 +264,21 @@ class Driver:
     def _take_report(self, event: Report) -> None:
         number, epoch, value = event.key, event.step, event.metrics[METRIC]
         live = self._live[number]
-        if epoch not in live.reported:
-            live.trial.report(value, epoch)
-            live.reported.add(epoch)
+        report(self.study, live.trial, live.curve, {epoch: value})
         self.tracker.report(number, epoch, event.metrics)
         running = self.progress.running[number]
         running.epoch, running.value = epoch + 1, value
-        if live.trial.should_prune():
+        if self._should_prune(live.trial):
             answer = Answer.PRUNE
         else:
             halt = self._stop() > Stop.NO and self.options.at_end == "checkpoint"
             answer = Answer.HALT if halt else Answer.GO_ON
         self.pool.answer(number, answer)
+
+    def _should_prune(self, trial: Trial) -> bool:
+        if not self.objectives.several:
+            return trial.should_prune()
+        return self.study.pruner.prune(self.study, trials(self.study)[trial.number])  # Optuna would refuse
 
     def _forget(self, number: int) -> None:
         del self._live[number]
@@ -312,12 +324,15 @@ class Driver:
         trial.set_user_attr("trained", trained)
         trial.set_user_attr("seconds", round(result.seconds, 3))
         trial.set_user_attr("versions", result.versions)
+        facts = dict(self._live[trial.number].candidate.facts)
         if result.latency is not None:
             trial.set_user_attr("latency", asdict(result.latency))
+            facts["latency"] = 1000 * result.latency.median
         if result.pruned:
             self._end(trial, states.PRUNED, told=TrialState.PRUNED)
         else:
-            self._end(trial, states.COMPLETE, value=result.value, told=TrialState.COMPLETE)
+            values = self.objectives.values(result.value, facts)
+            self._end(trial, states.COMPLETE, values=values, told=TrialState.COMPLETE)
 
     def _end_too_slow(self, trial: Trial, latency: Latency, limit: float) -> None:
         milliseconds = 1000 * latency.median
@@ -330,7 +345,13 @@ class Driver:
         self._end(trial, states.FAILED, reason=f"{reason} (see {LOGS}/{self._log(trial.number).name})")
 
     def _end(
-        self, trial: Trial, state: str, *, value: float | None = None, told: TrialState | None = None, reason: str = ""
+        self,
+        trial: Trial,
+        state: str,
+        *,
+        values: Sequence[float] | None = None,
+        told: TrialState | None = None,
+        reason: str = "",
     ) -> None:
         number = trial.number
         if told is None:  # samplers learn from pruned trials with a broken constraint, and never look at failed ones
@@ -338,15 +359,16 @@ class Driver:
         if reason or "reason" in trial.user_attrs:  # an interruption may have left one
             trial.set_user_attr("reason", reason)
         live = self._live.pop(number, None)
-        if not self.ledger.end(trial, state, value=value if told == TrialState.COMPLETE else None, told=told):
+        if not self.ledger.end(trial, state, values=values if told == TrialState.COMPLETE else None, told=told):
             return
         self._remove_checkpoint(number)
         frozen = trials(self.study)[number]
         ended = _ended(frozen)
         if state == states.FAILED and live is not None:
             self.proposer.known.has_failed(live.candidate.key)
-        if self._count(frozen):
-            self.on_best(frozen)
+        best = self._count(frozen)
+        if best is not None:
+            self.on_best(best)
         if live is not None:
             self.progress.ended += 1
             self._keep_time()
@@ -367,19 +389,20 @@ class Driver:
     def _log(self, number: int) -> Path:
         return self.folder / LOGS / f"{number:04d}.log"
 
-    def _count(self, trial: FrozenTrial) -> bool:
-        """Takes in a trial that has ended; whether it is the best so far. Of equals the lowest number is the best,
-        whichever ended first."""
+    def _count(self, trial: FrozenTrial) -> FrozenTrial | None:
+        """Takes in a trial that has ended; gives the best so far if that is another than before. Of equals the lowest
+        number is the best, whichever ended first."""
         state = states.word(trial)
         if state in states.COUNTED:
             self.progress.architectures.add(trial.user_attrs["digest"])
         if state != states.COMPLETE:
-            return False
-        ended, best = _ended(trial), self.progress.best
-        if best is None or (ended.value or 0.0, -ended.number) > (best.value or 0.0, -best.number):
-            self.progress.best = ended
-            return True
-        return False
+            return None
+        self._front = joined(self._front, trial)
+        best, before = self.objectives.chosen(self._front), self.progress.best
+        if best is None or (before is not None and before.number == best.number):
+            return None
+        self.progress.best = _ended(best)
+        return best
 
 
 def _ended(trial: FrozenTrial) -> Ended:
@@ -387,7 +410,7 @@ def _ended(trial: FrozenTrial) -> Ended:
     return Ended(
         number=trial.number,
         state=states.word(trial) or "",
-        value=trial.value,
+        value=accuracy(trial),
         parameters=attrs.get("parameters", 0),
         macs=attrs.get("macs", 0),
         seconds=attrs.get("seconds", 0.0),

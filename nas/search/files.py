@@ -1,4 +1,4 @@
-"""What a study's folder holds besides the journal: best.yaml, trials.csv, config.yaml, the record of test reads."""
+"""What a study's folder holds besides the journal: best.yaml, trials.csv, config.yaml, finals, the test reads."""
 
 import csv
 import io
@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from optuna.trial import FrozenTrial
 
+from nas.search.objectives import accuracy
 from nas.search.states import word
 from nas.space.reading import FLOAT
 
@@ -19,6 +20,9 @@ BEST = "best.yaml"
 TRIALS = "trials.csv"
 CONFIG = "config.yaml"
 TEST_READS = "test_reads.csv"
+FRONT = "front"
+ENVIRONMENT = "environment.yaml"
+FINALS, FINALS_TABLE = "finals.yaml", "finals.csv"
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -72,7 +76,7 @@ def trials_csv(trials: Sequence[FrozenTrial], names: Sequence[str]) -> str:
         state = word(trial)
         if state is not None:
             attrs = trial.user_attrs
-            row = [trial.number, state, trial.value if trial.value is not None else ""]
+            row = [trial.number, state, accuracy(trial) if trial.values else ""]
             row += [attrs.get(key, "") for key in ("digest", "parameters", "macs", "seconds", "reason")]
             writer.writerow(row + [_cell(trial.params, name) for name in names])
     return out.getvalue()
@@ -97,3 +101,12 @@ def record_test_read(folder: Path, digest: str, source: str, result: Mapping[str
             writer.writerow(["time", "digest", "document", "result"])
         time = datetime.now(timezone.utc).isoformat(timespec="seconds")
         writer.writerow([time, digest, source, json.dumps(dict(result), sort_keys=True)])
+
+
+def test_reads(folder: Path) -> list[tuple[str, dict[str, float]]]:
+    """What the record of test reads holds: each document with its result, oldest first."""
+    path = folder / TEST_READS
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return [(row["document"], json.loads(row["result"])) for row in csv.DictReader(file)]

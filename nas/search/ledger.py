@@ -3,7 +3,7 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import optuna
@@ -144,14 +144,14 @@ class Ledger:
         name = _trial(number)
         return self.claims.holders([name]).get(name) == self._me
 
-    def end(self, trial: Trial, word: str, *, value: float | None = None, told: TrialState) -> bool:
+    def end(self, trial: Trial, word: str, *, values: Sequence[float] | None = None, told: TrialState) -> bool:
         """Ends a trial of this driver's; False, and nothing is changed, if it is another's by now."""
         number = trial.number
         held = self.holds(number)
         self._mine.discard(number)
         if held:
             trial.set_user_attr(states.STATE, word)
-            self.study.tell(trial, value, state=told)
+            self.study.tell(trial, values, state=told)
             self._close(number, None if word == states.SURPLUS else word)
         return held
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from nas.errors import InputError, unknown
+from nas.search.objectives import ACCURACY, Objectives
 
 T = TypeVar("T")
 
@@ -23,6 +24,11 @@ def _within(place: str, value: object, low: int, high: int = MOST) -> None:
 def _limit(place: str, value: object) -> None:
     if value is not None and (not isinstance(value, int | float) or isinstance(value, bool) or not value > 0):
         raise InputError(f"{place}: expected a number above 0, or null for no limit; got {value!r}")
+
+
+def _texts(place: str, value: object) -> None:
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise InputError(f"{place}: expected a list of names and files; got {value!r:.80}")
 
 
 AT_END = ("checkpoint", "finish")
@@ -119,31 +125,90 @@ class Budget:
 
 
 @dataclass(frozen=True)
+class FinalsOptions:
+    """After the search, the `top` best candidates are trained again under `seeds` training seeds, for `epochs` (None:
+    as many as in the search), and the best of them is compared with `baselines`.
+
+    `equal` scales these to the winner's parameters or MACs; `tune` is how many settings of learning rate and weight
+    decay each of those compared gets (0: the winner's recipe). `test` reads the test split for them once; `final`
+    trains the winner on all but the test split.
+    """
+
+    top: int = 0
+    seeds: int = 3
+    epochs: int | None = None
+    baselines: Sequence[str] = ()
+    equal: str | None = None
+    tune: int = 0
+    test: bool = False
+    final: bool = False
+
+    def __post_init__(self) -> None:
+        place = "search.finals"
+        for name, low in (("top", 0), ("seeds", 1), ("tune", 0)):
+            _within(f"{place}.{name}", getattr(self, name), low, 1000)
+        if self.epochs is not None:
+            _within(f"{place}.epochs", self.epochs, 1)
+        _texts(f"{place}.baselines", self.baselines)
+        if self.equal not in (None, "parameters", "macs"):
+            raise unknown(f"{place}.equal", "measure", self.equal, ("parameters", "macs", "null"))
+        for name in ("test", "final"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f"{place}.{name}: expected true or false; got {getattr(self, name)!r:.80}")
+            if getattr(self, name) and not self.top:
+                raise InputError(f"{place}.{name}: there is no winner without {place}.top=5, for example")
+        if self.baselines and not self.top:
+            raise InputError(f"{place}.baselines: there is no winner without {place}.top=5, for example")
+
+
+CONTROLS = ("random",)
+
+
+@dataclass(frozen=True)
 class SearchOptions:
     """`start_from` are documents and cells for the first trials; `per_architecture` is how many settings of the rest,
-    such as the learning rate, one architecture may get."""
+    such as the learning rate, one architecture may get; `control` has a search without a method run beside it."""
 
     budget: Budget
     start_from: Sequence[str] = ()
     per_architecture: int = 1
+    objectives: Any = (ACCURACY,)
+    best: str = "accurate"
+    finals: FinalsOptions = FinalsOptions()
+    control: str | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.start_from, list | tuple) or not all(isinstance(item, str) for item in self.start_from):
-            raise InputError(f"search.start_from: expected a list of names and files; got {self.start_from!r:.80}")
+        _texts("search.start_from", self.start_from)
+        if self.control not in (None, *CONTROLS):
+            raise unknown("search.control", "control", self.control, (*CONTROLS, "null"))
         _within("search.per_architecture", self.per_architecture, 1)
+        Objectives.from_options(self.objectives, self.best)
+
+
+ENGINES = ("local", "ray")
+"""Where candidates are trained: on this machine, or on a Ray cluster."""
 
 
 @dataclass(frozen=True)
 class PoolOptions:
-    """None lets the machine decide; limits are in seconds."""
+    """None lets the machine decide; limits are in seconds.
+
+    `address` is that of a Ray cluster; None starts one on this machine.
+    """
 
     slots: int | None = None
     threads: int | None = None
     devices_per_candidate: Any = 1
     time_limit: float | None = None
     silence_limit: float | None = None
+    engine: str = "local"
+    address: str | None = None
 
     def __post_init__(self) -> None:
+        if self.engine not in ENGINES:
+            raise unknown("pool.engine", "engine", self.engine, ENGINES)
+        if self.address is not None and (self.engine != "ray" or not isinstance(self.address, str)):
+            raise InputError(f"pool.address: expected auto or host:port, with pool=ray; got {self.address!r:.80}")
         for name in ("slots", "threads"):
             if getattr(self, name) is not None:
                 _within(f"pool.{name}", getattr(self, name), 1, 1024)

@@ -122,6 +122,12 @@ LIMITED: dict[str, Callable[[Candidate, Budget], int]] = {
 """What a budget's limits are held against, as far as it follows from the document."""
 
 
+def affordable(budget: Budget) -> Callable[[Architecture, Cost], bool]:
+    """Whether an architecture is within those limits that follow from it alone, whatever it is trained with."""
+    limits = {name: limit for name in ("parameters", "macs", "depth") if (limit := getattr(budget, name))}
+    return lambda architecture, price: all(getattr(price, name) <= limit for name, limit in limits.items())
+
+
 def excess(candidate: Candidate, budget: Budget) -> dict[str, float]:
     """By how much the candidate is over each limit, as a share of it; empty if it is within all.
 

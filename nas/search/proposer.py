@@ -1,6 +1,6 @@
 """Asks the study for candidates until one is worth training; what is equal, too large or unfit ends at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,8 +10,10 @@ from optuna.trial import Trial, TrialState
 
 from nas.errors import InputError
 from nas.search import states
+from nas.search.curves import curve, report
 from nas.search.known import Known
 from nas.search.ledger import TWIN_OF, Ledger
+from nas.search.objectives import accuracy
 from nas.search.options import Budget
 from nas.search.proposal import Candidate, Misfit, TrialSuggest, excess, propose
 from nas.search.remaining import remaining
@@ -32,7 +34,7 @@ class End(Protocol):
         trial: Trial,
         state: str,
         *,
-        value: float | None = None,
+        values: Sequence[float] | None = None,
         told: TrialState | None = None,
         reason: str = "",
     ) -> None: ...
@@ -134,7 +136,7 @@ class Proposer:
     def _twin(self, trial: Trial, numbers: list[int]) -> None:
         """Ends a trial with what is known of the best that it equals, or lets it wait until that is known."""
         others = [trials(self.study)[number] for number in numbers]
-        best = max(others, key=lambda other: (other.value if other.value is not None else -1.0, -other.number))
+        best = max(others, key=lambda other: (-1.0 if (value := accuracy(other)) is None else value, -other.number))
         trial.set_user_attr(TWIN_OF, best.number)
         if best.state.is_finished():
             self._end_twin(trial)
@@ -149,10 +151,9 @@ class Proposer:
     def _end_twin(self, trial: Trial) -> None:
         frozen = trials(self.study)[trial.number]
         other = trials(self.study)[frozen.user_attrs[TWIN_OF]]
-        for epoch in other.intermediate_values.keys() - frozen.intermediate_values.keys():
-            trial.report(other.intermediate_values[epoch], epoch)
+        report(self.study, trial, curve(frozen), curve(other))
         for name, share in other.constraints.items():
             trial.set_constraint(name, share)
         same = frozen.user_attrs["key"] == other.user_attrs["key"]
         reason = f"trains like trial {other.number}" if same else f"has the architecture of trial {other.number}"
-        self.end(trial, states.TWIN, value=other.value, told=other.state, reason=reason)
+        self.end(trial, states.TWIN, values=other.values, told=other.state, reason=reason)

@@ -1,26 +1,37 @@
 """A search from its configuration to its study folder."""
 
+import math
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from nas.data.images import ImageData
 from nas.errors import InputError, unknown
 from nas.pool import Pool, find_devices
+from nas.samplers.making import for_space
 from nas.search import files
 from nas.search.attempts import Attempt
+from nas.search.baselines import read_baselines
 from nas.search.checks import check_sampler, check_space
+from nas.search.control import control_name
 from nas.search.display import display, number_of
 from nas.search.driver import Driver, Stop
+from nas.search.ending import end
+from nas.search.environment import record_environment
+from nas.search.final_report import print_finals
+from nas.search.finals import final_seeds
 from nas.search.ledger import open_ledger
 from nas.search.needs import Needs
+from nas.search.objectives import Objectives
 from nas.search.options import (
     Budget,
+    FinalsOptions,
     PoolOptions,
     SearchOptions,
     StudyOptions,
@@ -29,6 +40,8 @@ from nas.search.options import (
     section,
     study_folder,
 )
+from nas.search.proposal import affordable
+from nas.search.pruning import COSTS
 from nas.search.samplers import SeededSampler
 from nas.search.start import starting_points
 from nas.search.study import IDENTITY, held, open_study, shown_url, storage_errors
@@ -37,6 +50,12 @@ from nas.space.space import Space
 from nas.tracking import TRACKERS, open_tracker
 from nas.training.job import Job
 from nas.training.recipe import METRIC, Training
+
+if TYPE_CHECKING:
+    from nas.pool.ray_pool import RayPool
+
+TARGET = "nas.training.job:run"
+"""What children of a pool run."""
 
 
 def search(
@@ -63,22 +82,30 @@ def search(
     study_options = section(StudyOptions, options["study"], "study")
     trainer = section(TrainerOptions, options["trainer"], "trainer")
     budget = section(Budget, options["search"]["budget"], "search.budget")
-    search_options = section(SearchOptions, {**options["search"], "budget": budget}, "search")
+    asked = section(FinalsOptions, options["search"]["finals"], "search.finals")
+    search_options = section(SearchOptions, {**options["search"], "budget": budget, "finals": asked}, "search")
+    objectives = Objectives.from_options(search_options.objectives, search_options.best)
     needs = Needs.from_option(options["pool"]["devices_per_candidate"])
     name = checked_name(study_options.name or space_name)
     seed = study_options.seed or 0
     folder = study_folder(study_options, name)
+    if search_options.control:
+        checked_name(control_name(name))
     with open_pool(section(PoolOptions, options["pool"], "pool"), needs, trainer, options["imports"]) as pool:
         data = load()
         candidates = candidate_space(space, training, data, seed, trainer.max_epochs)
+        sampler = for_space(sampler, candidates, affordable(budget))
         check_space(candidates)
-        check_sampler(candidates, sampler, pruner, seed)
+        check_sampler(candidates, sampler, pruner, seed, objectives)
         start = starting_points(candidates, search_options.start_from)
+        baselines = read_baselines(candidates, asked.baselines)
+        if asked.test and data.test is None:
+            raise InputError(f"search.finals.test: data {data.name!r} has no test split")
         document = {key: candidates.document[key] for key in ("architecture", "training")}
         pin = {
             "search": document,
             "data": {"name": data.name, "fingerprint": data.fingerprint},
-            "objective": METRIC,
+            "objective": list(objectives.names) if objectives.several else METRIC,
             "study": {"seed": seed},
             "trainer": {"precision": trainer.precision, "sync_batch_norm": trainer.sync_batch_norm},
             "sampler": options["sampler"],
@@ -86,7 +113,9 @@ def search(
         }
         storage = study_options.storage
         with held(folder, shared=storage is not None), _interruptions() as stopping:
-            study = open_study(folder, name, pin, SeededSampler(sampler, seed), pruner, storage)
+            study = open_study(folder, name, pin, SeededSampler(sampler, seed), pruner, storage, objectives.directions)
+            if objectives.several:
+                study.set_user_attr(COSTS, list(objectives.names[1:]))
             ledger = open_ledger(study, study_options.trials)
             for point in start:  # those that the study has had already are left out
                 study.enqueue_trial(dict(point.parameters), skip_if_exists=True)
@@ -94,6 +123,14 @@ def search(
             if storage is not None:
                 written["study"] = {**options["study"], "storage": shown_url(storage)}
             files.write_atomically(folder / files.CONFIG, files.yaml_text(written))
+            record_environment(
+                folder,
+                command,
+                {"study": seed, "finals": final_seeds(seed, asked.seeds if asked.top else 0)},
+                pool.devices,
+                pool.slots,
+                pool.threads,
+            )
             shown = display(console)
             tracker = open_tracker(
                 str(options["tracking"]),
@@ -109,26 +146,33 @@ def search(
             )
             for point in start:
                 shown.say(f"starts from {point.source}: {point.about}")
-            driver = Driver(
-                study=study,
-                ledger=ledger,
+            measured = math.inf if "latency" in objectives.names else None
+            latency_limit = budget.latency or measured
+            make = partial(
+                Driver,
                 space=candidates,
                 pool=pool,
-                job=partial(_job, load, trainer, pool.devices[0].kind, budget),
-                options=study_options,
+                job=partial(_job, load, trainer, pool.devices[0].kind, latency_limit, budget.latency_batch),
                 search=search_options,
                 needs=needs,
+                objectives=objectives,
                 seed=seed,
-                tracker=tracker,
                 display=shown,
-                folder=folder,
                 stopping=stopping,
+            )
+            driver = make(
+                study=study,
+                ledger=ledger,
+                options=study_options,
+                tracker=tracker,
+                folder=folder,
                 on_best=lambda trial: write_best(folder, trial, candidates, data, name),
             )
             try:
                 with storage_errors(storage):
                     driver.run()
-                write_end(folder, study, candidates, data, name)
+                write_end(folder, study, candidates, data, name, objectives)
+                finals = end(driver, make, pin, written, pruner, data, baselines)
             except OSError as error:  # a disk that is full, a database that is gone
                 raise InputError(
                     f"{folder}: the search has ended: {error.strerror or error}. What it has is kept; the same command "
@@ -139,7 +183,8 @@ def search(
                 pool.close()
                 ledger.close()
                 tracker.close()
-        print_summary(console, driver, folder, tracker.where(), command)
+        winner = None if finals is None else print_finals(console, finals, data)
+        print_summary(console, driver, folder, tracker.where(), command, winner)
     return 130 if stopping() else 0 if driver.progress.best and driver.done else 1
 
 
@@ -166,33 +211,49 @@ def candidate_space(
     return Space.from_document(document, "search")
 
 
-def open_pool(options: PoolOptions, needs: Needs, trainer: TrainerOptions, imports: Sequence[str]) -> Pool:
-    """A pool on what this machine has and the options leave of it.
+def open_pool(options: PoolOptions, needs: Needs, trainer: TrainerOptions, imports: Sequence[str]) -> "Pool | RayPool":
+    """A pool on what this machine, or a Ray cluster, has and the options leave of it.
 
     Raises:
-        InputError: there is no such device, or not as many as a candidate needs.
+        InputError: there is no such device, or not as many as a candidate needs; no such cluster, or no Ray.
     """
-    devices = find_devices(trainer.accelerator, options.slots, needs.usual)
-    pool = Pool(
-        "nas.training.job:run",
-        devices=devices,
-        need=needs.usual,
-        slots=options.slots,
-        threads=options.threads,
-        preload=["nas.training.candidate", *imports],
-        time_limit=options.time_limit,
-        silence_limit=options.silence_limit,
-    )
-    for rule in needs.rules:
-        pool.room(rule.need)  # refuses what never fits
+    common: dict[str, Any] = {
+        "need": needs.usual,
+        "slots": options.slots,
+        "threads": options.threads,
+        "preload": ["nas.training.candidate", *imports],
+        "time_limit": options.time_limit,
+        "silence_limit": options.silence_limit,
+    }
+    pool: Pool | RayPool
+    if options.engine == "ray":
+        pool = _ray_pool(options, trainer, common)
+    else:
+        devices = find_devices(trainer.accelerator, options.slots, needs.usual)
+        pool = Pool(TARGET, devices=devices, **common)
+    try:
+        for rule in needs.rules:
+            pool.room(rule.need)  # refuses what never fits
+    except InputError:
+        pool.close()
+        raise
     return pool
+
+
+def _ray_pool(options: PoolOptions, trainer: TrainerOptions, common: Mapping[str, Any]) -> "RayPool":
+    if find_spec("ray") is None:
+        raise InputError("pool: ray needs the package ray, which is not installed: pip install 'inception-nas[ray]'")
+    from nas.pool.ray_pool import RayPool  # takes half a second
+
+    return RayPool(TARGET, accelerator=trainer.accelerator, address=options.address, **common)
 
 
 def _job(
     load: Callable[[], ImageData],
     trainer: TrainerOptions,
     accelerator: str,
-    budget: Budget,
+    latency_limit: float | None,
+    latency_batch: int,
     document: Mapping[str, Any],
     checkpoint: Path,
     attempt: Attempt,
@@ -206,8 +267,8 @@ def _job(
         devices=attempt.need.devices,
         micro_batch=attempt.micro_batch,
         sync_batch_norm=trainer.sync_batch_norm,
-        latency_limit=budget.latency,
-        latency_batch=budget.latency_batch,
+        latency_limit=latency_limit,
+        latency_batch=latency_batch,
     )
 
 

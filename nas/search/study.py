@@ -5,7 +5,7 @@ import json
 import os
 import socket
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 from optuna.storages._cached_storage import _CachedStorage
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from nas.errors import InputError
@@ -36,6 +37,7 @@ def open_study(
     sampler: BaseSampler,
     pruner: BasePruner,
     storage: str | None = None,
+    directions: Sequence[StudyDirection] = (StudyDirection.MAXIMIZE,),
 ) -> optuna.Study:
     """The study in `folder`, or in the database at the URL `storage`, made if there is none.
 
@@ -53,14 +55,14 @@ def open_study(
 
         database = connected(storage)
         with storage_errors(storage):
-            return _pinned(_made(database, name, sampler, pruner), name, pin)
+            return _pinned(_made(database, name, sampler, pruner, directions), name, pin)
     journal = folder / JOURNAL
     try:
         if _mended(journal):
             study = load_study(folder, sampler, pruner)
         else:
             folder.mkdir(parents=True, exist_ok=True)
-            study = _made(open_journal(journal), name, sampler, pruner)
+            study = _made(open_journal(journal), name, sampler, pruner, directions)
         return _pinned(study, name, pin)
     except OSError as error:
         raise InputError(f"{journal}: cannot be read and written ({error.strerror})") from None
@@ -101,9 +103,11 @@ def is_shared(study: optuna.Study) -> bool:
     return isinstance(study._storage, _CachedStorage)
 
 
-def _made(storage: BaseStorage, name: str, sampler: BaseSampler, pruner: BasePruner) -> optuna.Study:
+def _made(
+    storage: BaseStorage, name: str, sampler: BaseSampler, pruner: BasePruner, directions: Sequence[StudyDirection]
+) -> optuna.Study:
     return optuna.create_study(
-        storage=storage, study_name=name, sampler=sampler, pruner=pruner, direction="maximize", load_if_exists=True
+        storage=storage, study_name=name, sampler=sampler, pruner=pruner, directions=directions, load_if_exists=True
     )
 
 

@@ -12,17 +12,35 @@ from nas.architecture.sketch import cell_sketches, sketch
 from nas.data.images import ImageData
 from nas.overrides import quoted
 from nas.search import files, states
+from nas.search.agreement import LEAST, agreement
+from nas.search.curves import curve
 from nas.search.display import best_table, number_of, say
 from nas.search.driver import LOGS, Driver, ended_trials
+from nas.search.environment import without_password
+from nas.search.objectives import ONE, Objectives, accuracy, joined
 from nas.search.progress import Progress
 from nas.search.proposal import Candidate, propose
-from nas.search.study import JOURNAL, shown_url, trials
+from nas.search.study import JOURNAL, trials
 from nas.space.space import Space
 from nas.space.suggest import Recorded
 from nas.training.recipe import METRIC, Training
 
 RETRAINED_WITH = ("data=", "data.", "imports=", "trainer.accelerator=", "trainer.precision=")
 """What of a search's command line repeats a value, beside the document."""
+
+
+LEFT = (
+    files.BEST,
+    files.FRONT,
+    files.TRIALS,
+    files.FINALS,
+    files.TEST_READS,
+    files.CONFIG,
+    files.ENVIRONMENT,
+    JOURNAL,
+    LOGS,
+)
+"""What a user may want to look at."""
 
 
 def best_document(trial: FrozenTrial, space: Space, data: ImageData, study: str) -> dict[str, Any]:
@@ -37,7 +55,7 @@ def best_document(trial: FrozenTrial, space: Space, data: ImageData, study: str)
         "record": {
             "study": study,
             "trial": trial.number,
-            METRIC: trial.value,
+            METRIC: accuracy(trial),
             "digest": candidate.digest,
             "parameters": candidate.cost.parameters,
             "macs": candidate.cost.macs,
@@ -61,17 +79,29 @@ def write_best(folder: Path, trial: FrozenTrial, space: Space, data: ImageData, 
     files.write_atomically(folder / files.BEST, f"# The best candidate of study {study!r}.\n{text}")
 
 
-def write_end(folder: Path, study: Any, space: Space, data: ImageData, name: str) -> None:
+def write_front(folder: Path, front: Sequence[FrozenTrial], space: Space, data: ImageData, name: str) -> None:
+    """A document for each member of the Pareto front; those of earlier members are removed."""
+    written = {f"{trial.number:04d}.yaml": best_document(trial, space, data, name) for trial in front}
+    for file, document in written.items():
+        text = f"# A candidate on the Pareto front of study {name!r}.\n{files.yaml_text(document)}"
+        files.write_atomically(folder / files.FRONT / file, text)
+    for path in (folder / files.FRONT).glob("*.yaml"):
+        if path.name not in written:
+            path.unlink()
+
+
+def write_end(folder: Path, study: Any, space: Space, data: ImageData, name: str, objectives: Objectives = ONE) -> None:
     ended = trials(study)
     files.write_atomically(folder / files.TRIALS, files.trials_csv(ended, list(space.holes)))
-    complete = [trial for trial in ended if states.word(trial) == states.COMPLETE]
-    if complete:
-        write_best(folder, max(complete, key=lambda trial: (trial.value, -trial.number)), space, data, name)
-
-
-def _without_password(part: str) -> str:
-    key, _, value = part.partition("=")
-    return f"{key}={shown_url(value)}" if key == "study.storage" and value != "null" else part
+    front: list[FrozenTrial] = []
+    for trial in ended:
+        if states.word(trial) == states.COMPLETE:
+            front = joined(front, trial)
+    best = objectives.chosen(front)
+    if best is not None:
+        write_best(folder, best, space, data, name)
+    if objectives.several:
+        write_front(folder, front, space, data, name)
 
 
 def proposals(progress: Progress) -> str:
@@ -87,36 +117,58 @@ def proposals(progress: Progress) -> str:
     return line + (f", {number_of(progress.retried, 'attempt')} repeated" if progress.retried else "")
 
 
+def early_agreement(ended: Sequence[FrozenTrial]) -> str:
+    """How far the first epoch, and that in the middle, rank the complete candidates as the last does; empty if they
+    are too few to tell."""
+    curves = [curve(trial) for trial in ended if states.word(trial) == states.COMPLETE]
+    last = max((max(each) for each in curves if each), default=0)
+    whole = [each for each in curves if len(each) == last + 1]  # those that have been trained for as long
+    if len(whole) < LEAST or last < 2:
+        return ""
+    final = [each[last] for each in whole]
+    lines = [f"epoch {e + 1}: {agreement([each[e] for each in whole], final)}" for e in sorted({0, last // 2})]
+    return f"how early epochs rank complete candidates against epoch {last + 1}: {'; '.join(lines)}"
+
+
 def print_summary(
     console: Console,
     driver: Driver,
     folder: Path,
     where: str | None,
     command: Sequence[str],
+    winner: int | None = None,
 ) -> None:
+    """`winner` is the trial in best.yaml if finals have chosen it; None: the best of the search."""
     counts = driver.progress.counts
     best = driver.progress.best
     say(console)
     if best is not None:
         digests = {trial.number: trial.user_attrs.get("digest", "") for trial in trials(driver.study)}
-        console.print(best_table(ended_trials(driver.study), digests))
-        candidate = propose(driver.space, Recorded(trials(driver.study)[best.number].params))
+        if driver.objectives.several:
+            listed, title = [e for e in ended_trials(driver.study) if e.number in driver.front], "Pareto front"
+            console.print(best_table(listed, digests, len(listed), title))
+        else:
+            console.print(best_table(ended_trials(driver.study), digests))
+        number = best.number if winner is None else winner
+        candidate = propose(driver.space, Recorded(trials(driver.study)[number].params))
         assert isinstance(candidate, Candidate), "a complete trial was a candidate"
         sketches = cell_sketches(candidate.architecture) or {"network": sketch(candidate.architecture.plan)}
-        say(console, f"\nbest candidate, trial {best.number}:")
+        say(console, f"\nbest candidate, trial {number}:")
         for name, text in sketches.items():
             say(console, f"  {name}: {text}")
     told = ", ".join(f"{counts[state]} {state}" for state in states.STATES if counts[state]) or "nothing trained"
     say(console, f"\n{told}; {driver.progress.counted} of {driver.options.trials} candidates")
     say(console, proposals(driver.progress))
-    there = [name for name in (files.BEST, files.TRIALS, files.CONFIG, JOURNAL, LOGS) if (folder / name).exists()]
+    if early := early_agreement(trials(driver.study)):
+        say(console, early)
+    there = [name for name in LEFT if (folder / name).exists()]
     say(console, f"everything is in {folder}/: {', '.join(there)}")
     if where:
         say(console, where)
     goes_on = driver.progress.counted < driver.options.trials and not (driver.proposer.exhausted or driver.has_failed)
     if goes_on:
         longer = " (with a longer study.time)" if driver.time_is_over else ""
-        say(console, f"to go on:    python train.py {shlex.join(map(_without_password, command))}{longer}")
+        say(console, f"to go on:    python train.py {shlex.join(map(without_password, command))}{longer}")
     if best is not None:
         kept = [part for part in command if part.lstrip("+").startswith(RETRAINED_WITH)]
         retrain = shlex.join([f"architecture={quoted(str(folder / files.BEST))}", *kept])

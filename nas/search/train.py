@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from nas.architecture import Architecture
+from nas.architecture.placing import Source, placed, read_sources, skeleton_path
 from nas.architecture.published import published_path
 from nas.cost import cost
 from nas.data.images import ImageData
@@ -36,29 +37,41 @@ def train(
     Its own training section, seed and threads hold unless overridden. Result, weights and document go to a folder of
     their own, `train-001` and so on, in the folder of its study (or of the network's name).
 
+    With `options["cell"]` the document is a skeleton, whose places take found cells; what it does not say of the
+    training is taken from where they were found.
+
     Raises:
         InputError: anything cannot be used; nothing has been written then.
     """
-    source = str(options["architecture"] or DEFAULT)
+    source = None if options["architecture"] is None else str(options["architecture"])
+    sources = {} if options["cell"] is None else read_sources(options["cell"])
+    path = skeleton_path(source) if sources else published_path(source or DEFAULT)
+    source = source or DEFAULT
     study = section(StudyOptions, options["study"], "study")
     trainer = section(TrainerOptions, options["trainer"], "trainer")
     pool = section(PoolOptions, options["pool"], "pool")
+    if pool.engine != "local":
+        raise InputError(f"pool: {pool.engine} is for searches; one network is trained on this machine, with pool=auto")
     test = options["test"]
     if not isinstance(test, bool):
         raise InputError(f"test: expected true or false; got {test!r}")
-    path = published_path(source)
-    document = _document(path, architecture_edits, training, trainer.max_epochs, study.seed)
+    found = next((each for each in sources.values() if not each.single), None)
+    document = _document(path, architecture_edits, training, trainer.max_epochs, study.seed, found)
     record = document["record"]
     data = load()
     if test and data.test is None:
         raise InputError(f"test: data {data.name!r} has no test split")
     try:
+        if sources:
+            own = {"input": {"channels": data.channels, "size": list(data.size)}, "classes": data.classes}
+            document["architecture"] = placed({**own, **document["architecture"]}, sources)
         architecture = Architecture.from_document(document["architecture"])
         recipe = Training.from_document(document["training"])
         price = cost(architecture, (data.channels, *data.size), data.classes)
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
-    home = path.parent if (path.parent / JOURNAL).exists() and study.name is None else None
+    origin = Path(found.name).expanduser() if found else path
+    home = origin.parent if (origin.parent / JOURNAL).exists() and study.name is None else None
     home = home or study_folder(study, study.name or checked_name(path.stem))
     say(
         console,
@@ -101,6 +114,8 @@ def train(
     }
     written = {"architecture": architecture.to_document(), "training": recipe.to_document(), "seed": document["seed"]}
     about = {"data": {"name": data.name, "fingerprint": data.fingerprint, "class_names": list(data.class_names)}}
+    if sources:
+        about["cells"] = {"skeleton": source, **{place or "all": each.name for place, each in sources.items()}}
     files.write_atomically(folder / "document.yaml", files.yaml_text({**written, "record": {**outcome, **about}}))
     files.write_atomically(folder / "result.yaml", files.yaml_text(outcome))
     say(console, f"{METRIC} {result.value:.4f} after {number_of(result.epochs, 'epoch')} in {duration(result.seconds)}")
@@ -115,19 +130,28 @@ def train(
 
 
 def _document(
-    path: Path, edits: Sequence[Edit], training: Mapping[str, Any], max_epochs: int | None, seed: int | None
+    path: Path,
+    edits: Sequence[Edit],
+    training: Mapping[str, Any],
+    max_epochs: int | None,
+    seed: int | None,
+    found: Source | None,
 ) -> dict[str, Any]:
-    """The candidate document in `path`, with what the command line changes; it has all four keys."""
+    """The candidate document in `path`, with what the command line changes; it has all four keys.
+
+    Recipe and seed that it does not give are those of what was `found`.
+    """
     document = read_document(path)
     if "architecture" not in document:
         raise InputError(f"{path}: no architecture in it; a document has the key 'architecture'")
     for key in document:
         if key not in ("architecture", "training", "seed", "record"):
             raise InputError(f"{path}: the key {key!r}; a document has architecture, training, seed and record")
-    recipe = {**_section(document, "training", path), **training}
+    other, origin = (found.written, Path(found.name)) if found else ({}, path)
+    recipe = {**_section(other, "training", origin), **_section(document, "training", path), **training}
     if max_epochs is not None:
         recipe["epochs"] = max_epochs
-    own_seed = document.get("seed", 0) if seed is None else seed
+    own_seed = document.get("seed", other.get("seed", 0)) if seed is None else seed
     if not isinstance(own_seed, int) or isinstance(own_seed, bool) or own_seed < 0:
         raise InputError(f"{path}: seed: expected a whole number of at least 0; got {own_seed!r:.80}")
     record = _section(document, "record", path)

@@ -1,0 +1,323 @@
+"""A pool on a Ray cluster: its slots are actors that stay, each with a device and a fork server on some node."""
+
+from __future__ import annotations
+
+import math
+import os
+import pickle
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError, RayError, RayTaskError
+
+from nas.errors import InputError
+from nas.pool.devices import CUDA, Device
+from nas.pool.events import ONE_DEVICE, Died, Event, Need, Report
+from nas.pool.fork_server import END_SECONDS, PoolError
+from nas.pool.ranks import log_of
+from nas.pool.ray_actors import Actor, find_slots
+from nas.pool.ray_cluster import capacity, cores_of_a_slot, join, kind_of_devices
+from nas.pool.ray_job import RayJob
+from nas.pool.ray_slot import Place, Settings, Slot
+from nas.pool.slots import ROUNDING
+
+LOOK_SECONDS = 3.0  # between two looks at what the cluster has
+
+
+@dataclass(frozen=True, eq=False)
+class _Call:
+    """A call whose outcome is awaited, and what is done with it."""
+
+    actor: Actor
+    then: Callable[[Any], None]
+
+
+class RayPool:
+    """The interface and promises of `nas.pool.Pool`, over the devices of a Ray cluster.
+
+    `address` is that of a running cluster ("auto": the one that this machine belongs to); None starts one on this
+    machine, which ends with the pool. Without `slots`, the pool takes all devices that the cluster has, those that join
+    it later too. With them, it asks for the devices of so many jobs of the usual `need`, even if the cluster has yet to
+    find nodes for them.
+
+    All nodes must see the driver's files under the same paths. With a node, the jobs on it die. Ranks of a job go to
+    one node if one has room for them.
+    """
+
+    def __init__(
+        self,
+        function: str,
+        *,
+        accelerator: str = "auto",
+        address: str | None = None,
+        need: Need = ONE_DEVICE,
+        slots: int | None = None,
+        threads: int | None = None,
+        preload: Sequence[str] = (),
+        time_limit: float | None = None,
+        silence_limit: float | None = None,
+    ) -> None:
+        self.clock: Callable[[], float] = time.monotonic
+        self._jobs: dict[int, RayJob] = {}
+        self._waiting: list[RayJob] = []  # those of `_jobs` that have no slots yet
+        self._places: dict[int, list[Actor]] = {}  # the slots of all others, by rank
+        self._actors: list[Actor] = []
+        self._calls: dict[Any, _Call] = {}
+        self._happened: dict[int, Event] = {}  # and is not told yet
+        self._closed = False
+        self._need = need
+        self._most = slots or math.inf
+        devices = math.ceil((slots or 1) * need.devices * need.share)
+        join(address, least_cores=devices * (threads or 1), gpus=accelerator not in ("cpu", "mps"))
+        try:
+            self._kind = kind_of_devices(accelerator)
+            self._wanted = devices if slots else None
+            self.threads = threads or cores_of_a_slot(self._kind, self._wanted)
+            self._looked = self.clock()
+            self._most_devices = self._wanted or self._capacity()
+            self.slots = slots or self._jobs_on(self._most_devices)
+            if not self.slots:
+                raise InputError(
+                    f"pool: the cluster has devices for no candidate: {capacity('GPU', 1)} GPUs, {capacity('CPU', 1)} "
+                    f"cores; one takes {need.devices}. If it grows on demand, pool.slots=... says how far"
+                )
+        except InputError:
+            ray.shutdown()
+            raise
+        path = tuple(entry or os.getcwd() for entry in sys.path)
+        self._settings = Settings(
+            function, self._kind, tuple(preload), self.threads, time_limit, silence_limit, os.getcwd(), path
+        )
+        self._grow()
+
+    def __enter__(self) -> RayPool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """One for each slot, there or asked for."""
+        return (Device(self._kind, ""),) * max(1, len(self._actors))
+
+    @property
+    def running(self) -> tuple[int, ...]:
+        """Keys of the jobs that hold slots or wait for some, oldest first."""
+        return tuple(self._jobs)
+
+    def room(self, need: Need) -> bool:
+        """Whether such a job could start now. Raises `InputError` if there never were devices for it.
+
+        The first job may always be started: it waits for slots that are being made, or for lost nodes to come back.
+        """
+        if need.devices > self._most_devices:
+            raise InputError(
+                f"pool.devices_per_candidate: a candidate is to train on {need.devices} devices together; the cluster "
+                f"has {self._most_devices}. If it grows on demand, pool.slots=... says how far"
+            )
+        self._listen([ref for ref, call in self._calls.items() if not call.actor.node], 0.0)
+        if not self._jobs:
+            return True
+        return not self._waiting and len(self._jobs) < self._most and find_slots(self._actors, need) is not None
+
+    def start(self, key: int, argument: object, log: Path, need: Need = ONE_DEVICE) -> None:
+        """Start a job; its output is appended to the file `log`, that of rank 1 to "....rank1.log" beside it.
+
+        It sees the driver's directory and its own node's environment. Raises RuntimeError if there is no room,
+        ValueError if the key is running.
+        """
+        if self._closed:
+            raise RuntimeError("the pool is closed")
+        if key in self._jobs:
+            raise ValueError(f"a job with key {key} is running")
+        if not self.room(need):
+            raise RuntimeError(f"no room for job {key}: {len(self._jobs)} jobs are running")
+        job = RayJob(key, pickle.dumps(argument), log, need)
+        self._jobs[key] = job
+        self._waiting.append(job)
+        self._place()
+
+    def answer(self, key: int, answer: int) -> None:
+        """Send a job that reported what its `report` returns. Raises KeyError if it is not running."""
+        job = self._jobs[key]
+        if not job.asked:
+            raise ValueError(f"job {key} has not asked")
+        job.asked = False
+        if not job.killed:
+            self._hear(job, 0, self._places[key][0].handle.answer.remote(key, answer))
+
+    def stop(self, key: int) -> None:
+        """Kill a job, all its ranks; `wait` tells when it is gone. Raises KeyError if it is not running."""
+        job = self._jobs[key]
+        job.end("stopped by the driver", self.clock())
+        self._see_to(job)
+
+    def wait(self, timeout: float | None = None) -> list[Event]:
+        """Wait for events, at most one for each job; empty after `timeout` seconds, or when nothing runs.
+
+        Raises what keeps a slot from working: `PoolError` if the children's imports fail, `InputError` if a node does
+        not see the driver's folder.
+        """
+        deadline = math.inf if timeout is None else self.clock() + timeout
+        while self._jobs:
+            self._grow()
+            self._place()
+            moment = min(deadline, self._looked + LOOK_SECONDS, *(job.due for job in self._jobs.values()))
+            self._listen(list(self._calls), 0.0 if self._happened else max(0.0, moment - self.clock()))
+            for job in list(self._jobs.values()):
+                self._see_to(job)
+            if self._happened or self.clock() >= deadline:
+                break
+        happened, self._happened = self._happened, {}
+        for key, event in happened.items():
+            if not isinstance(event, Report):
+                del self._jobs[key]
+        return list(happened.values())
+
+    def close(self, grace: float = 2.0) -> None:
+        """End all processes: SIGTERM to the jobs, SIGKILL after `grace` seconds. Their events are dropped."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if ending := [actor.handle.close.remote(grace) for actor in self._actors if actor.node]:
+                ray.wait(ending, num_returns=len(ending), timeout=grace + END_SECONDS)
+            for actor in self._actors:
+                ray.kill(actor.handle)
+        finally:
+            ray.shutdown()
+            for forgotten in (self._jobs, self._waiting, self._places, self._actors, self._calls, self._happened):
+                forgotten.clear()
+
+    def _capacity(self) -> int:
+        """The slots that fit on the cluster."""
+        return capacity("GPU", 1) if self._kind == CUDA else capacity("CPU", self.threads)
+
+    def _jobs_on(self, devices: int) -> int:
+        """How many jobs of the usual need so many devices hold."""
+        return devices // self._need.devices * math.floor(1 / self._need.share + ROUNDING)
+
+    def _grow(self) -> None:
+        """Ask Ray for slots that are missing: at first all, later those that were lost, and on nodes that have come."""
+        if self._actors and self.clock() < self._looked + LOOK_SECONDS:
+            return
+        self._looked = self.clock()
+        wanted = self._wanted or self._capacity()
+        resources = {"num_gpus": 1, "num_cpus": 0} if self._kind == CUDA else {"num_cpus": self.threads}
+        while len(self._actors) < wanted:
+            actor = Actor(ray.remote(Slot).options(**resources, max_restarts=0, max_task_retries=0).remote())
+            self._actors.append(actor)
+            self._calls[actor.handle.enter.remote(self._settings)] = _Call(actor, partial(setattr, actor, "node"))
+            self._calls[actor.handle.live.remote()] = _Call(actor, lambda _: None)
+        if self._wanted is None:
+            self._most_devices = max(self._most_devices, wanted)
+            self.slots = max(self.slots, self._jobs_on(wanted))
+
+    def _place(self) -> None:
+        """Give slots to what waits, first come first served."""
+        while self._waiting and (found := find_slots(self._actors, self._waiting[0].need)):
+            job = self._waiting.pop(0)
+            self._places[job.key] = found
+            for actor in found:
+                actor.shares[job.key] = job.need.share
+            self._start(job, 0, Place(0, job.need.devices) if job.need.devices > 1 else None)
+
+    def _start(self, job: RayJob, rank: int, place: Place | None) -> None:
+        actor = self._places[job.key][rank]
+        call = actor.handle.start.remote(job.key, job.argument, log_of(rank, job.log), job.need.share, place)
+        self._calls[call] = _Call(actor, partial(self._has_started, job, rank))
+
+    def _has_started(self, job: RayJob, rank: int, place: Place | None) -> None:
+        slot = self._places[job.key][rank].handle
+        job.started.add(rank)
+        self._hear(job, rank, slot.follow.remote(job.key))
+        if job.killed:
+            slot.stop.remote(job.key)
+        if rank == 0 and place is not None:  # it has said where the others are to meet it
+            for other in set(range(1, place.ranks)) - job.ended.keys():
+                self._start(job, other, Place(other, place.ranks, place.address, place.port))
+
+    def _hear(self, job: RayJob, rank: int, call: Any) -> None:
+        """Wait for the next event of a rank, which the call returns."""
+        self._calls[call] = _Call(self._places[job.key][rank], partial(self._has_said, job, rank))
+
+    def _has_said(self, job: RayJob, rank: int, event: Event) -> None:
+        report = job.take(rank, event, self.clock())
+        if report is not None:
+            self._happened[job.key] = report
+        elif rank not in job.ended:  # a report that nobody is to answer
+            self._hear(job, rank, self._places[job.key][rank].handle.follow.remote(job.key))
+        elif job.over:
+            self._finish(job)
+
+    def _see_to(self, job: RayJob) -> None:
+        """Kill what is to be killed."""
+        if self.clock() < job.due:
+            return
+        job.killed = True
+        if job in self._waiting:
+            self._finish(job)
+            return
+        for rank in job.started - job.ended.keys():  # the others are stopped once they have started
+            self._places[job.key][rank].handle.stop.remote(job.key)
+        if job.asked:  # otherwise there is a call already that returns how it ends
+            self._hear(job, 0, self._places[job.key][0].handle.follow.remote(job.key))
+
+    def _finish(self, job: RayJob) -> None:
+        self._release(job)
+        self._happened[job.key] = job.verdict()
+
+    def _release(self, job: RayJob) -> None:
+        """Take its slots from a job."""
+        if job in self._waiting:
+            self._waiting.remove(job)
+        for actor in self._places.pop(job.key, ()):
+            actor.shares.pop(job.key, None)
+
+    def _listen(self, calls: Iterable[Any], timeout: float) -> None:
+        """Wait for one of the calls, and take in what came of all that are through."""
+        waiting = list(calls)
+        if not waiting:
+            time.sleep(timeout)
+            return
+        through, _ = ray.wait(waiting, timeout=timeout)
+        if through:
+            through, _ = ray.wait(waiting, num_returns=len(waiting), timeout=0)
+        for ref in through:
+            call = self._calls.pop(ref, None)
+            if call is None:  # of a slot that has been lost
+                continue
+            try:
+                outcome = ray.get(ref)
+            except RayTaskError as error:  # raised by the slot's own code
+                raise error.cause from error
+            except RayError as error:
+                self._lose(call.actor, error)
+            else:
+                call.then(outcome)
+
+    def _lose(self, actor: Actor, error: RayError) -> None:
+        """Go on without a slot. Its jobs have died; one that had not started yet has lost nothing and waits again."""
+        if isinstance(error, RayActorError) and error.actor_init_failed:
+            raise PoolError(f"a slot cannot be made on some node: {error}")
+        ray.kill(actor.handle)  # it may live on, out of reach for a while
+        self._actors.remove(actor)
+        self._calls = {ref: call for ref, call in self._calls.items() if call.actor is not actor}
+        for key in list(actor.shares):
+            job, rank = self._jobs[key], self._places[key].index(actor)
+            if not job.started and rank == 0:
+                self._release(job)
+                self._waiting.insert(0, job)
+            elif rank not in job.ended:
+                how = f"its slot on the node {actor.node[:12]} is lost ({type(error).__name__})"
+                self._has_said(job, rank, Died(key, -9, how))

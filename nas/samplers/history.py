@@ -1,0 +1,59 @@
+"""A study's trials as samplers read them: documents with what came of them, larger always better."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from nas.errors import InputError
+from nas.samplers.catalogue import Catalogue, Looked
+
+
+@dataclass(frozen=True, eq=False)
+class Past:
+    """A trial whose document is known. `values` are None while it runs, and if it failed or broke a constraint."""
+
+    number: int
+    looked: Looked | None
+    """None if the document does not fit together, or is not allowed."""
+    values: tuple[float, ...] | None
+    runs: bool
+
+
+def history(study: Study, trial: FrozenTrial | None, catalogue: Catalogue) -> list[Past]:
+    """The trials before and beside `trial` (None: all), oldest first.
+
+    Those whose document is not (yet) one of the space are left out. A pruned trial has the value it was pruned with.
+    """
+    past, name = [], study.study_name
+    for other in study.get_trials(deepcopy=False):
+        if not other.params or (trial is not None and other.number == trial.number):
+            continue
+        ended = other.state.is_finished()
+        try:
+            if ended:
+                looked = catalogue.look_at_trial(name, other.number, other.params)
+            else:
+                looked = catalogue.look(other.params)
+        except InputError:
+            continue
+        past.append(Past(other.number, looked, _values(study, other), not ended))
+    return past
+
+
+def _values(study: Study, trial: FrozenTrial) -> tuple[float, ...] | None:
+    if any(share > 0 for share in trial.constraints.values()):
+        return None
+    match trial.state:
+        case TrialState.COMPLETE:
+            return _upwards(trial.values, study.directions)
+        case TrialState.PRUNED if trial.intermediate_values and len(study.directions) == 1:
+            return _upwards([trial.intermediate_values[max(trial.intermediate_values)]], study.directions)
+        case _:
+            return None
+
+
+def _upwards(values: Sequence[float], directions: Sequence[StudyDirection]) -> tuple[float, ...]:
+    signs = (1 if direction == StudyDirection.MAXIMIZE else -1 for direction in directions)
+    return tuple(sign * value for sign, value in zip(signs, values, strict=True))

@@ -1,0 +1,97 @@
+"""A sampler that decides on a whole document at once, whatever conditions the space has."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+from nas.architecture.context import context
+from nas.errors import InputError
+from nas.samplers.catalogue import Catalogue, Looked
+from nas.samplers.history import Past, history
+from nas.space.holes import Alternatives, Choice, Hole, Integer, Real, Scalar
+from nas.space.replay import Keeping
+from nas.space.suggest import RandomSuggest
+
+TRIES = 40
+"""Documents at random before a space is taken to be nearly exhausted."""
+
+
+class PlannedSampler(BaseSampler):
+    """Its subclasses say what to propose; the trial's holes are then filled as planned.
+
+    No document is proposed whose key another trial has, finished or not, unless nothing else is found.
+    Holes that are filled already (of a trial that was enqueued, or interrupted) stay as they are.
+    """
+
+    def __init__(self, catalogue: Catalogue, seed: int | None = None) -> None:
+        self.catalogue = catalogue
+        self.random = Random(seed)
+        self._plan: Mapping[str, Scalar] = {}
+
+    @abstractmethod
+    def propose(self, study: Study, trial: FrozenTrial, past: Sequence[Past]) -> Looked | None:
+        """The document to be tried next, given all others; None leaves it to chance."""
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        given = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+        if "fixed_params" in trial.system_attrs:
+            self._plan = self._completed(given)
+        else:
+            past = history(study, trial, self.catalogue)
+            looked = self.propose(study, trial, past) or self.new(past)
+            self._plan = looked.parameters if looked else self._completed({})
+            if any(self._plan.get(name, value) != value for name, value in given.items()):
+                self._plan = self._completed({**self._plan, **given})
+        holes = self.catalogue.space.holes
+        return {name: distribution(holes[name]) for name in self._plan if name not in given}
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        return {name: self._plan[name] for name in search_space}
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        chance = RandomSampler(seed=self.random.getrandbits(32))
+        return chance.sample_independent(study, trial, param_name, param_distribution)
+
+    def new(self, past: Sequence[Past]) -> Looked | None:
+        """A document at random that no trial has; of a small space that is nearly exhausted, one of what is left."""
+        taken = keys(past)
+        for _ in range(TRIES):
+            looked = self.catalogue.random(self.random)
+            if looked is not None and looked.key not in taken:
+                return looked
+        left = [looked for looked in self.catalogue.all() if looked.key not in taken]
+        return self.random.choice(left) if left else None
+
+    def _completed(self, given: Mapping[str, Scalar]) -> Mapping[str, Scalar]:
+        keeping = Keeping(given, RandomSuggest(self.random))
+        try:
+            self.catalogue.space.sample(keeping, context)
+        except InputError:  # what is given fits no document, which the trial itself will show
+            return {}
+        return keeping.parameters
+
+
+def keys(past: Sequence[Past]) -> set[str]:
+    """What has been tried, or is being tried."""
+    return {trial.looked.key for trial in past if trial.looked is not None}
+
+
+def distribution(hole: Hole) -> BaseDistribution:
+    """What Optuna is asked for when a trial fills the hole."""
+    match hole:
+        case Choice(options=options) | Alternatives(options=options):
+            return CategoricalDistribution(tuple(options))
+        case Integer(low=low, high=high, step=step, log=log):
+            return IntDistribution(low, high, log=log, step=step)
+        case Real(low=low, high=high, log=log):
+            return FloatDistribution(low, high, log=log)

@@ -1,0 +1,262 @@
+"""What an architecture is made of: the ways from its input to its output, and a key that networks alike share.
+
+Both look at a graph as the sum of all ways through it, so two graphs that differ only in whether two of their ways
+share a layer, or in layers that nothing reaches, have the same of both.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import TypeVar
+
+from nas.architecture.ops import (
+    KINDS,
+    LRN,
+    Activation,
+    AdaptivePool,
+    Aux,
+    Branches,
+    Cell,
+    Chain,
+    ChannelAffine,
+    Conv,
+    Dropout,
+    Flatten,
+    GlobalPool,
+    Graph,
+    Identity,
+    L2Norm,
+    Norm,
+    Op,
+    Pool,
+    Residual,
+)
+from nas.architecture.plan import Node
+
+T = TypeVar("T")
+
+Way = tuple[str, ...]
+"""Layers one after the other, in words."""
+
+LONGEST = 6
+"""Layers of a way that are kept: the last."""
+
+ZERO = ""
+"""The key of what is zero: a sum of nothing, and what is made of it."""
+
+
+@dataclass(frozen=True)
+class Structure:
+    """`ways` and `layers` say how often each occurs in a block, on average over the blocks that follow one another.
+
+    A block is a container (branches, a residual, a graph), or a run of layers between containers. Layers count that lie
+    on a way. `lengths` are the numbers of layers on the shortest, the mean and the longest way through the network.
+    Equal digests have equal keys.
+    """
+
+    key: str
+    ways: Mapping[Way, float]
+    layers: Mapping[str, float]
+    lengths: tuple[float, float, float]
+
+
+def structure(root: Node) -> Structure:
+    """The structure of a network's plan; side classifiers count for the key alone."""
+    heads: list[str] = []
+    key = _key(root, f"{root.input}", heads)
+    blocks = _blocks(root)
+    ways = [block.ways for block in blocks if block.ways]
+    lengths = [[len(way) for way in block] for block in ways]
+    means = (sum(len(way) * many for way, many in block.items()) / block.total() for block in ways)
+    return Structure(
+        key=_hashed(";".join([key, *sorted(heads)])),
+        ways={way: many / len(blocks) for way, many in _total(ways).items()},
+        layers={layer: many / len(blocks) for layer, many in _total(block.layers for block in blocks).items()},
+        lengths=(sum(map(min, lengths)), sum(means), sum(map(max, lengths))),
+    )
+
+
+@dataclass(frozen=True)
+class _Block:
+    ways: Counter[Way]
+    layers: Counter[str]
+
+
+def _blocks(root: Node) -> list[_Block]:
+    known: dict[Op, _Block] = {}
+    blocks: list[_Block] = []
+    run: list[Node] = []
+
+    def close() -> None:
+        if run:
+            blocks.append(_Block(_row(run), _total(map(_layers, run))))
+            run.clear()
+
+    for node in _flat(root.children):
+        if isinstance(node.op, Branches | Residual | Graph):
+            close()
+            if node.op not in known:  # copies of a cell differ in nothing that is told here
+                known[node.op] = _Block(_ways(node), _layers(node))
+            blocks.append(known[node.op])
+        else:
+            run.append(node)
+    close()
+    return blocks
+
+
+def _flat(nodes: Sequence[Node]) -> Iterator[Node]:
+    """The ops in a row, with chains and cells dissolved."""
+    for node in nodes:
+        match node.op:
+            case Chain() | Cell():
+                yield from _flat(node.children)
+            case Branches() if len(node.children) == 1:
+                yield from _flat(node.children)
+            case Aux():
+                pass
+            case _:
+                yield node
+
+
+def _ways(node: Node) -> Counter[Way]:
+    match node.op:
+        case Chain() | Cell():
+            return _row(node.children)
+        case Branches():
+            return _total(_ways(branch) for branch in node.children)
+        case Residual():
+            body, shortcut = _sides(node, node.op)
+            return _total((_row(body), _row(shortcut)))
+        case Graph():
+            values: dict[str, Counter[Way]] = {"in": Counter({(): 1})}
+            chains = iter(node.children)
+            for name, sources in node.op.nodes:
+                values[name] = _total(_after(values[source], _ways(next(chains))) for source, _ in sources)
+            return values[node.op.nodes[-1][0]]
+        case op:
+            word = _written(op)[1]
+            return Counter({(word,) if word else (): 1})
+
+
+def _row(nodes: Sequence[Node]) -> Counter[Way]:
+    ways: Counter[Way] = Counter({(): 1})
+    for node in nodes:
+        if not isinstance(node.op, Aux):
+            ways = _after(ways, _ways(node))
+    return ways
+
+
+def _after(ways: Counter[Way], others: Counter[Way]) -> Counter[Way]:
+    made: Counter[Way] = Counter()
+    for first, many in ways.items():
+        for then, more in others.items():
+            made[(*first, *then)[-LONGEST:]] += many * more
+    return made
+
+
+def _layers(node: Node) -> Counter[str]:
+    match node.op:
+        case Aux():
+            return Counter()
+        case Graph(nodes=nodes):
+            return _total(map(_layers, _alive(node, nodes)))
+        case Chain() | Cell() | Branches() | Residual():
+            return _total(map(_layers, node.children))
+        case op:
+            word = _written(op)[1]
+            return Counter({word: 1} if word else {})
+
+
+def _alive(node: Node, nodes: Sequence[tuple[str, Sequence[tuple[str, object]]]]) -> list[Node]:
+    """The chains of a graph that lie on a way from its input to its output."""
+    chains = iter(node.children)
+    edges = [(source, name, next(chains)) for name, sources in nodes for source, _ in sources]
+    reached, needed = {"in"}, {nodes[-1][0]}
+    for source, name, _ in edges:
+        reached |= {name} if source in reached else set()
+    for source, name, _ in reversed(edges):
+        needed |= {source} if name in needed else set()
+    return [chain for source, name, chain in edges if source in reached and name in needed]
+
+
+def _total(several: Iterable[Counter[T]]) -> Counter[T]:
+    total: Counter[T] = Counter()
+    for some in several:
+        total.update(some)
+    return total
+
+
+def _sides(node: Node, op: Residual) -> tuple[Sequence[Node], Sequence[Node]]:
+    """Body, with its projection, and shortcut of a residual."""
+    body, *others = node.children
+    return [body, *others[: op.projection]], others[op.projection :]
+
+
+def _key(node: Node, x: str, heads: list[str]) -> str:
+    """The key of what the node makes of `x`: a sum is its terms with + between, what is concatenated has |."""
+    match node.op:
+        case Chain() | Cell():
+            return _key_of_row(node.children, x, heads)
+        case Branches():
+            return _joined("|", [_key(branch, x, heads) or "0" for branch in node.children])
+        case Residual() as op:
+            body, shortcut = (_key_of_row(side, x, heads) for side in _sides(node, op))
+            scaled = _hashed(f"{op.scale} {body}") if body and op.scale != 1 else body
+            total = _joined("+", [scaled, shortcut])
+            return _hashed(f"{op.activation} {total}") if total and op.activation != "none" else total
+        case Graph(nodes=nodes):
+            values, chains = {"in": x}, iter(node.children)
+            for name, sources in nodes:
+                values[name] = _joined("+", [_key(next(chains), values[source], heads) for source, _ in sources])
+            return values[nodes[-1][0]]
+        case Aux():
+            heads.extend(_key(head, "", []) or _hashed(repr(node.op)) for head in node.children)
+            return x
+        case Identity() | Dropout(rate=0.0):
+            return x
+        case op:
+            return _hashed(f"{_written(op)[0]} {x}") if x else ZERO
+
+
+def _key_of_row(nodes: Sequence[Node], x: str, heads: list[str]) -> str:
+    for node in nodes:
+        x = _key(node, x, heads)
+    return x
+
+
+def _joined(sign: str, keys: Sequence[str]) -> str:
+    """Sums within sums are one sum, and so are concatenations; their order is not told."""
+    other = "|" if sign == "+" else "+"
+    parts = [_hashed(key) if other in key else key for key in keys if key]
+    return sign.join(sorted(sign.join(parts).split(sign))) if parts else ZERO
+
+
+def _hashed(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+@lru_cache(maxsize=4096)
+def _written(op: Op) -> tuple[str, str]:
+    """A layer with all its fields; and in a word without widths, which is empty for those that are not told."""
+    given = " ".join(f"{getattr(op, field.name)}" for field in fields(op) if field.name != "name")
+    return f"{KINDS[type(op)]} {given}", _word(op)
+
+
+def _word(op: Op) -> str:
+    match op:
+        case Conv():
+            return f"{_window(op.kernel, op.stride)}{'' if op.groups == 1 else ' grouped'}"
+        case Pool():
+            return f"{op.kind} {_window(op.kernel, op.stride)}"
+        case GlobalPool() | AdaptivePool():
+            return f"{op.kind} pool"
+        case Activation() | ChannelAffine() | Dropout() | Flatten() | Identity() | L2Norm() | LRN() | Norm():
+            return ""
+        case _:
+            return KINDS[type(op)]
+
+
+def _window(kernel: tuple[int, int], stride: tuple[int, int]) -> str:
+    return f"{kernel[0]}x{kernel[1]}" + ("" if stride == (1, 1) else f"/{stride[0]}")

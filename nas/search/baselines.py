@@ -1,0 +1,174 @@
+"""What a search's winner is held against: published networks and cells, or the user's own, by the winner's recipe."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from nas.architecture import Architecture
+from nas.architecture.context import context
+from nas.architecture.published import FOLDER, published_names, published_path
+from nas.cost import Cost, cost
+from nas.errors import InputError, unknown
+from nas.search.proposal import Candidate
+from nas.search.start import starting_points
+from nas.space.holes import Scalar
+from nas.space.reading import read_document
+from nas.space.replay import Keeping
+from nas.space.space import Space
+from nas.training.recipe import Training
+
+OWN = FOLDER.parent / "baselines"
+"""Networks that are no part of the Inception family, such as resnet18."""
+
+SMALL = 64
+"""Images of at most so many pixels take a network's variant `small`, if it offers one and no other is asked for."""
+
+EQUAL: dict[str, Callable[[Cost], int]] = {"parameters": lambda cost: cost.parameters, "macs": lambda cost: cost.macs}
+"""What of a baseline may be scaled to the winner's."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A network, by its document; or a cell, by the parameters that a space has for it."""
+
+    source: str
+    architecture: Mapping[str, Any] | None
+    parameters: Mapping[str, Scalar]
+
+    @property
+    def name(self) -> str:
+        return Path(self.source).stem if self.source.endswith((".yaml", ".yml")) else self.source
+
+
+def read_baselines(space: Space, sources: Sequence[str]) -> list[Baseline]:
+    """The baselines that the sources name, each checked to fit the images.
+
+    A source is a published network, `resnet18`, or the file of a document, with `:VARIANT` behind it if one is wanted;
+    or a published cell such as `inception_v3.a` or the file of an op, which then takes the place of the cell in the
+    winner's network.
+
+    Raises:
+        InputError: there is no such source, or it does not fit the images or the space; says why.
+    """
+    found = [_read(space, source) for source in sources]
+    names = [baseline.name for baseline in found]
+    if len(set(names)) < len(names):
+        raise InputError(f"search.finals.baselines: two are called alike: {', '.join(names)}")
+    return found
+
+
+def _read(space: Space, source: str) -> Baseline:
+    path, variant = _path(source)
+    document = {} if path is None else read_document(path)
+    try:
+        if path is None or "op" in document:
+            (point,) = starting_points(space, [source])
+            return Baseline(source, None, point.parameters)
+        if "architecture" not in document:
+            raise InputError(f"neither an architecture nor an op is in it; it has {', '.join(document)}")
+        given = {**document["architecture"]}
+        own = space.document["architecture"]
+        if variant is None and "small" in (given.get("variants") or {}) and max(own["input"]["size"]) <= SMALL:
+            variant = "small"
+        given |= {} if variant is None else {"variant": variant}
+        cost(Architecture.from_document(given), _shape(space), own["classes"])
+        return Baseline(source, given, {})
+    except InputError as error:
+        raise InputError(f"search.finals.baselines: {source}: {error}") from None
+
+
+def _path(source: str) -> tuple[Path | None, str | None]:
+    """The file of a document, and the variant asked for; no file for a published cell."""
+    name, colon, variant = source.rpartition(":")
+    if colon and not Path(source).exists():
+        return _path(name)[0], variant
+    own = sorted(path.stem for path in OWN.glob("*.yaml"))
+    if source in own:
+        return OWN / f"{source}.yaml", None
+    if "." in source and not source.endswith((".yaml", ".yml")) and "/" not in source:
+        return None, None
+    try:
+        return published_path(source), None
+    except InputError:
+        if source.endswith((".yaml", ".yml")) or "/" in source:
+            raise
+        raise unknown("search.finals.baselines", "network", source, [*own, *published_names()]) from None
+
+
+def _shape(space: Space) -> tuple[int, int, int]:
+    given = space.document["architecture"]["input"]
+    return given["channels"], *given["size"]
+
+
+def candidate_of(
+    baseline: Baseline, space: Space, winner: Candidate, parameters: Mapping[str, Scalar], equal: str | None
+) -> Candidate:
+    """The baseline as it is trained beside `winner`, which has these parameters in the space: by the same recipe.
+
+    With `equal`, all its widths are multiplied by what brings it nearest to the winner's parameters or MACs from below.
+
+    Raises:
+        InputError: it cannot be made so; says why.
+    """
+    if baseline.architecture is None:
+        filled = Keeping({**parameters, **baseline.parameters})
+        document = {**space.sample(filled, context)["architecture"]}
+    else:
+        document = dict(baseline.architecture)
+    classes = space.document["architecture"]["classes"]
+
+    def made(times: float) -> tuple[Architecture, Cost]:
+        architecture = Architecture.from_document(_widened(document, times) if times != 1 else document)
+        return architecture, cost(architecture, _shape(space), classes)
+
+    times = 1.0 if equal is None else _nearest(lambda times: EQUAL[equal](made(times)[1]), EQUAL[equal](winner.cost))
+    architecture, price = made(times)
+    written = {**winner.document, "architecture": architecture.to_document()}
+    return replace(winner, document=written, architecture=architecture, cost=price)
+
+
+def _widened(document: Mapping[str, Any], times: float) -> dict[str, Any]:
+    own = document.get("width_multiplier", 1.0)
+    scaling = own if isinstance(own, Mapping) else {"times": own}
+    return {**document, "width_multiplier": {**scaling, "times": scaling.get("times", 1.0) * times}}
+
+
+def _nearest(measure: Callable[[float], int], limit: int) -> float:
+    """The largest factor, to four digits, with which what is measured is not over the limit.
+
+    Where it cannot be measured, ops have become too narrow.
+    """
+    low, high, found = math.log(1 / 64), math.log(64), None
+    for _ in range(17):
+        middle = (low + high) / 2
+        try:
+            fits = measure(math.exp(middle)) <= limit
+        except InputError:
+            low = middle
+            continue
+        low, high, found = (middle, high, math.exp(middle)) if fits else (low, middle, found)
+    if found is None:
+        raise InputError(f"it cannot be made as small as the winner's {limit:,}")
+    return found
+
+
+def settings(training: Training, trials: int, seed: int) -> list[Training]:
+    """The recipe as it is, and then with other learning rates and weight decays, each 1/8 to 8 times its own.
+
+    The factors follow from `seed` alone, so that all networks of a study get the same. A weight decay of 0 counts as
+    1e-4.
+    """
+    random = Random(f"{seed} tuning")
+    decay = training.weight_decay or 1e-4
+    tried = [training]
+    for _ in range(trials - 1):
+        rate, much = (8 ** random.uniform(-1, 1) for _ in range(2))
+        tried.append(replace(training, lr=_short(training.lr * rate), weight_decay=_short(decay * much)))
+    return tried
+
+
+def _short(number: float) -> float:
+    return float(f"{number:.3g}")

@@ -1,0 +1,72 @@
+"""A search without a method beside one with it: as many candidates at random, in a study of its own."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from optuna.pruners import BasePruner
+from optuna.samplers import RandomSampler
+
+from nas.data.images import ImageData
+from nas.search import files
+from nas.search.driver import Driver
+from nas.search.ledger import open_ledger
+from nas.search.samplers import SeededSampler
+from nas.search.study import IDENTITY, held, open_study, storage_errors
+from nas.search.summary import write_best, write_end
+from nas.tracking import open_tracker
+
+
+def control_name(name: str) -> str:
+    return f"{name}-control"
+
+
+def run_control(
+    driver: Driver,
+    make: Callable[..., Driver],
+    pin: Mapping[str, Any],
+    written: Mapping[str, Any],
+    pruner: BasePruner,
+    data: ImageData,
+) -> Driver:
+    """Searches at random for as many candidates as `driver` has trained; gives back the driver that did, or has begun.
+
+    Space, budget, recipe, pruner and the seed of the trainings are the same; its draws are its own, so that it does not
+    repeat the random trials that samplers begin with. It starts from nothing that is known. `make` makes a driver of
+    what is its own; `pin` and `written` are what makes the other study's values comparable and its configuration.
+    """
+    name = control_name(driver.study.study_name)
+    folder = driver.folder.with_name(control_name(driver.folder.name))
+    options = replace(driver.options, name=name, trials=max(1, driver.progress.counted), time=None)
+    shared = options.storage is not None
+    with held(folder, shared=shared):
+        sampler = SeededSampler(RandomSampler, -1 - driver.seed)
+        own_pin = {**pin, "sampler": {"control of": driver.study.study_name}}
+        study = open_study(folder, name, own_pin, sampler, pruner, options.storage, driver.study.directions)
+        ledger = open_ledger(study, options.trials)
+        own = {**written, "study": {**written["study"], "name": name, "trials": options.trials}, "sampler": "random"}
+        files.write_atomically(folder / files.CONFIG, files.yaml_text(own))
+        tracker = open_tracker(
+            str(written["tracking"]),
+            study=name,
+            identity=study.user_attrs[IDENTITY],
+            folder=folder,
+            warn=driver.display.say,
+        )
+        driver.display.say(f"control: study {name!r}, {options.trials} candidates at random")
+        control = make(
+            study=study,
+            ledger=ledger,
+            options=options,
+            tracker=tracker,
+            folder=folder,
+            on_best=lambda trial: write_best(folder, trial, driver.space, data, name),
+        )
+        try:
+            with storage_errors(options.storage):
+                control.run()
+            write_end(folder, study, driver.space, data, name, driver.objectives)
+        finally:
+            ledger.close()
+            tracker.close()
+    return control

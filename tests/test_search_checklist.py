@@ -1,0 +1,84 @@
+"""The checklist says of a study what its folder shows, and no more."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from search_parts import Searched, whole_search
+
+from nas.errors import InputError
+from nas.search.checklist import NO, QUESTIONS, checklist
+from nas.search.files import record_test_read
+from nas.search.trainings import Trained, table
+
+CONFIG: dict[str, Any] = {
+    "space": "tiny",
+    "study": {"seed": 3},
+    "sampler": {"_target_": "optuna.samplers.TPESampler"},
+    "search": {"finals": {"tune": 0}},
+}
+RUN: dict[str, Any] = {
+    "code": {"commit": "0123456789abcdef", "dirty": False},
+    "machine": {"processor": "one", "cores": 2},
+    "devices": {"cpu": 2},
+    "threads": 1,
+    "versions": {"torch": "2.14.1", "inception-nas": "1.0"},
+}
+TRIALS = "number,state,value,seconds\n0,complete,0.5,10.0\n1,pruned,0.4,5.0\n2,twin,0.5,\n"
+NETWORKS = [{"name": "trial 0", "kind": "finalist"}, {"name": "resnet18", "kind": "baseline"}]
+
+
+def study(folder: Path, runs: list[dict[str, Any]], **config: Any) -> Path:
+    folder.mkdir()
+    (folder / "config.yaml").write_text(yaml.safe_dump({**CONFIG, **config}))
+    (folder / "environment.yaml").write_text(yaml.safe_dump({"runs": runs}))
+    (folder / "trials.csv").write_text(TRIALS)
+    return folder
+
+
+def answers(folder: Path) -> dict[str, str]:
+    return dict(checklist(folder))
+
+
+def about(folder: Path, word: str) -> str:
+    (answer,) = (answer for question, answer in checklist(folder) if word in question)
+    return answer
+
+
+def test_every_question_has_an_answer_for_a_study_of_a_search_alone(tmp_path_factory: pytest.TempPathFactory) -> None:
+    searched: Searched = whole_search(tmp_path_factory)
+    found = checklist(searched.folder)
+    assert [question for question, _ in found] == [question for question, _ in QUESTIONS]
+    assert len(set(answers(searched.folder))) == 16
+    for word in ("random search", "ablations", "final training", "repeated"):
+        assert about(searched.folder, word).startswith(NO)
+
+
+def test_a_study_with_finals_control_and_baselines_answers_yes(tmp_path: Path) -> None:
+    folder = study(tmp_path / "tiny", [RUN, RUN])
+    study(tmp_path / "tiny-control", [])
+    (folder / "finals.yaml").write_text(yaml.safe_dump({"seeds": [4000, 4001], "networks": NETWORKS}))
+    row = Trained("k", "trial 0", "final", 4000, 0.1, 0.0, 5, 7, "complete", value=0.5, seconds=20.0)
+    (folder / "finals.csv").write_text(table([row]))
+    record_test_read(folder, "digest", "trial 0", {"test/accuracy": 0.5})
+    assert about(folder, "random search") == "Yes: 2 candidates at random beside the 2 of the search"
+    assert "the seeds are 4000, 4001" in about(folder, "final training")
+    assert "commit 0123456789ab" in about(folder, "trains what is evaluated")
+    assert about(folder, "Are hardware").startswith("Yes")
+    assert about(folder, "time of everything").endswith("search 15 s, control 15 s, finals 20 s; together 50 s")
+    assert "read 1 time," in about(folder, "all details")
+    assert "baselines: resnet18" in about(folder, "all details")
+    assert about(folder, "repeated").startswith("No: this is one search, with seed 3; its finals have 2 training seeds")
+
+
+def test_changed_code_and_changed_machines_are_no(tmp_path: Path) -> None:
+    dirty = {**RUN, "code": {"commit": "0123456789abcdef", "dirty": True}}
+    folder = study(tmp_path / "tiny", [dirty, {**RUN, "threads": 2}])
+    assert about(folder, "trains what is evaluated").startswith("No: the code was changed after commit 0123456789ab")
+    assert about(folder, "Are hardware").startswith("No: its 2 runs were not all on the same machine")
+
+
+def test_a_folder_without_a_study_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no study there \(config\.yaml is missing\)"):
+        checklist(tmp_path)

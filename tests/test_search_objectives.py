@@ -1,0 +1,153 @@
+"""Several objectives: fronts, the best of a front, and a search for them."""
+
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from optuna.trial import FrozenTrial, TrialState, create_trial
+from search_parts import SEARCH, driver, prepared, tiny_space
+
+from nas.command import main
+from nas.errors import InputError
+from nas.search.curves import CURVE, curve
+from nas.search.objectives import Objectives, accuracy, joined
+from nas.search.pruning import COSTS, PeerPruner
+from nas.search.study import load_study, trials
+from nas.space.reading import read_document
+
+TWO = Objectives(("accuracy", "macs"))
+
+
+def trial(number: int, *values: float, **attributes: Any) -> FrozenTrial:
+    made = create_trial(values=list(values), user_attrs=attributes)
+    made.number = number
+    return made
+
+
+values = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=12)
+
+
+@given(values, st.randoms())
+def test_the_front_is_what_nothing_beats_in_whatever_order_it_came(pairs: list[tuple[int, int]], order: Any) -> None:
+    made = [trial(number, *map(float, pair)) for number, pair in enumerate(pairs)]
+    beaten = {
+        one.number
+        for one in made
+        for other in made
+        if other.values[0] >= one.values[0]
+        and other.values[1] <= one.values[1]
+        and (other.values != one.values or other.number < one.number)
+    }
+    order.shuffle(made)
+    front: list[FrozenTrial] = []
+    for each in made:
+        front = joined(front, each)
+    assert {each.number for each in front} == set(range(len(pairs))) - beaten
+
+
+def test_with_one_objective_the_front_is_the_first_of_the_highest() -> None:
+    front: list[FrozenTrial] = []
+    for number, value in ((3, 0.5), (1, 0.7), (0, 0.7), (2, 0.6)):
+        front = joined(front, trial(number, value))
+    assert [each.number for each in front] == [0]
+
+
+def test_the_best_of_a_front_is_the_most_accurate_or_the_nearest_to_the_best_of_everything() -> None:
+    front = [trial(0, 0.9, 100.0), trial(1, 0.85, 20.0), trial(2, 0.5, 10.0)]
+    chosen = {rule: Objectives(TWO.names, rule).chosen(front) for rule in ("accurate", "balanced")}
+    assert {rule: each.number for rule, each in chosen.items() if each} == {"accurate": 0, "balanced": 1}
+    assert TWO.chosen([]) is None
+    assert Objectives(TWO.names, "balanced").chosen([]) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "best", "told"),
+    [
+        (["macs"], "accurate", "a list that begins with accuracy"),
+        ([], "accurate", "a list that begins with accuracy"),
+        ("accuracy", "accurate", "a list that begins with accuracy"),
+        (["accuracy", "mac"], "accurate", r"search\.objectives\.1: no objective 'mac'; did you mean 'macs'"),
+        (["accuracy", "macs", "macs"], "accurate", r"search\.objectives\.2: macs is there twice"),
+        (["accuracy"], "best", "search.best: no rule 'best'"),
+    ],
+)
+def test_wrong_objectives_are_refused(names: Any, best: str, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        Objectives.from_options(names, best)
+
+
+def study_of(curves: list[tuple[int, list[float]]]) -> optuna.Study:
+    """Complete trials with their MACs and accuracies by epoch."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(directions=TWO.directions)
+    study.set_user_attr(COSTS, ["macs"])
+    for macs, accuracies in curves:
+        attributes = {CURVE: {str(epoch): value for epoch, value in enumerate(accuracies)}, "macs": macs}
+        study.add_trial(create_trial(values=[accuracies[-1], macs], user_attrs=attributes))
+    return study
+
+
+def running(macs: int, accuracies: list[float]) -> FrozenTrial:
+    attributes = {CURVE: {str(epoch): value for epoch, value in enumerate(accuracies)}, "macs": macs}
+    return create_trial(state=TrialState.RUNNING, user_attrs=attributes)
+
+
+def test_a_pruner_compares_a_candidate_with_those_that_cost_no_more() -> None:
+    study = study_of([(10, [0.3, 0.4]), (10, [0.3, 0.5]), (100, [0.6, 0.8]), (100, [0.6, 0.9])])
+    pruner = PeerPruner(n_startup_trials=2, n_warmup_steps=1)
+    assert not pruner.prune(study, running(10, [0.3, 0.46]))  # better than small ones, though not than large ones
+    assert pruner.prune(study, running(10, [0.3, 0.44]))
+    assert pruner.prune(study, running(100, [0.3, 0.6]))
+    assert not pruner.prune(study, running(5, [0.0, 0.0])), "it has no peers"
+    assert not pruner.prune(study, running(100, [0.0])), "the first epoch is let pass"
+    assert not pruner.prune(study, running(10, [0.45, 0.1])), "the best so far counts"
+
+
+def test_a_search_for_accuracy_and_few_multiply_adds_keeps_the_front(tmp_path: Path) -> None:
+    with driver(tmp_path, 12, tiny_space(), objectives=TWO, pruner=PeerPruner(2, 0)) as running:
+        running.run()
+        ended = trials(running.study)
+        front = running.front
+    complete = [each for each in ended if each.user_attrs["state"] == "complete"]
+    pruned = [each for each in ended if each.user_attrs["state"] == "pruned"]
+    assert len(complete) + len(pruned) == 12
+    assert pruned
+    assert all(set(curve(each)) == {0, 1} for each in complete)
+    assert all(each.values == [accuracy(each), each.user_attrs["macs"]] for each in complete)
+    assert front == {each.number for each in running.study.best_trials if each.user_attrs["state"] == "complete"}
+    best = running.progress.best
+    assert best is not None
+    assert best.value == max(accuracy(each) or 0.0 for each in complete)
+
+
+def test_an_interrupted_search_for_several_objectives_goes_on(tmp_path: Path) -> None:
+    for count in (3, 6):
+        with driver(tmp_path, count, tiny_space(), objectives=TWO, pruner=PeerPruner(), slots=2) as running:
+            running.run()
+            assert running.progress.counted == count
+    twins = [each for each in trials(running.study) if each.user_attrs["state"] == "twin"]
+    for twin in twins:
+        assert twin.values == trials(running.study)[twin.user_attrs["twin_of"]].values
+
+
+def test_the_command_writes_a_document_for_each_member_of_the_front(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(prepared(tmp_path))
+    objectives = "search.objectives=[accuracy,macs,latency]"
+    assert main([*SEARCH, objectives, "study.trials=3", "tracking=none"]) == 2
+    assert "MedianPruner knows one objective" in capsys.readouterr().err
+    assert not Path("studies").exists()
+    assert main([*SEARCH, objectives, "pruner=peers", "search.best=balanced", "study.trials=3", "tracking=none"]) == 0
+    assert "Pareto front" in capsys.readouterr().out
+    study = load_study(Path("studies/tiny"))
+    complete = [each for each in study.trials if each.user_attrs["state"] == "complete"]
+    assert all(each.values[2] == 1000 * each.user_attrs["latency"]["median"] > 0 for each in complete)
+    written = sorted(path.name for path in Path("studies/tiny/front").iterdir())
+    assert written
+    assert read_document(Path("studies/tiny/front") / written[0])["record"]["trial"] == int(written[0][:4])
+    assert main([*SEARCH, "study.trials=3", "tracking=none"]) == 2
+    assert "objective" in capsys.readouterr().err
