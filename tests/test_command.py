@@ -90,7 +90,7 @@ def test_a_wrong_space_is_refused(text: str, said: str, folder: Path, capsys: py
         (["search.budget.macs=0"], "search.budget.macs: expected a number above 0"),
         (["training.lr=fast"], "training.lr: 'fast' is not a number above 0"),
         (["trainer.max_epochs=0"], "trainer.max_epochs: expected a whole number from 1"),
-        (["sampler.n_startup_trials=many"], "sampler or pruner: cannot be used as set"),
+        (["sampler=tpe", "sampler.n_startup_trials=many"], "sampler or pruner: cannot be used as set"),
         (["pool.slots=0"], "pool.slots: expected a whole number from 1 to 1024"),
         (["+search=other"], "search: one space at a time"),
         (["--multirun"], "--multirun: no such flag; settings are written key=value"),

@@ -268,13 +268,13 @@ def test_candidates_on_two_devices_are_trained_by_two_ranks_that_leave_nothing_b
     assert record["devices"] == 2
 
 
-LONG_SPACE = TINY_SPACE.replace("epochs: 2", "epochs: 30").replace("0.03", "1.0e+38")
+LONG_SPACE = TINY_SPACE.replace("epochs: 2", "epochs: 100").replace("0.03", "1.0e+38")
 """Candidates take a while, or diverge at once."""
 
 
 def started(home: Path, output: IO[str], terminal: bool = False) -> "subprocess.Popen[str]":
     """A search of four candidates in a process of its own, in a terminal of its own or not."""
-    command = [sys.executable, PROGRAM, *SEARCH, "study.trials=4", "tracking=none"]
+    command = [sys.executable, PROGRAM, *SEARCH, "sampler=tpe", "study.trials=4", "tracking=none"]
     if terminal:
         spawn = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
         command = [sys.executable, "-c", spawn, *command]
@@ -300,15 +300,16 @@ def test_a_search_that_is_killed_and_then_interrupted_reaches_its_total(
 ) -> None:
     home, folder = prepared(tmp_path, LONG_SPACE), tmp_path / "studies" / "tiny"
     with (home / "killed.txt").open("w") as output, started(home, output) as program:
-        wait_for(folder / JOURNAL, '"intermediate_value"', 35)  # the second candidate is under way
+        wait_for(folder / JOURNAL, '"intermediate_value"', 120)  # the second candidate is under way
         program.kill()
     assert not (folder / TRIALS).exists()
 
     with (home / "terminal.txt").open("w") as output, started(home, output, terminal=True) as program:
-        wait_for(folder / JOURNAL, '"intermediate_value"', 75)
+        wait_for(folder / JOURNAL, '"intermediate_value"', 150)
         monkeypatch.chdir(home)
-        assert main([*SEARCH, "study.trials=4", "tracking=none"]) == 2  # while the other runs
+        assert main([*SEARCH, "sampler=tpe", "study.trials=4", "tracking=none"]) == 2  # while the other runs
         assert "another search runs in this study (process " in capsys.readouterr().err
+        wait_for(folder / JOURNAL, '"intermediate_value"', 230)
         assert program.stdin is not None
         program.stdin.write("\x03")
         program.stdin.flush()
@@ -326,7 +327,7 @@ def test_a_search_that_is_killed_and_then_interrupted_reaches_its_total(
     rows = table(folder)
     assert 1 <= sum(row["state"] == "complete" for row in rows) < 4
 
-    assert main([*SEARCH, "study.trials=4", "tracking=none"]) == 0
+    assert main([*SEARCH, "sampler=tpe", "study.trials=4", "tracking=none"]) == 0
     rows = table(folder)
     assert sum(row["state"] in ("complete", "pruned") for row in rows) == 4
     assert [int(row["number"]) for row in rows] == list(range(len(rows)))
