@@ -9,7 +9,7 @@ from nas.architecture import Architecture
 from nas.compose import configuration
 from nas.cost import cost
 from nas.errors import InputError
-from nas.search.baselines import OWN, candidate_of, read_baselines, settings
+from nas.search.baselines import candidate_of, read_baselines, settings
 from nas.search.proposal import Candidate, propose
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest
@@ -39,12 +39,12 @@ def winner(space: Space, suggested: RandomSuggest) -> Candidate:
 
 
 def test_resnet18_has_the_published_figures() -> None:
-    price = cost(Architecture.load(OWN / "resnet18.yaml"))
+    price = cost(Architecture.load("resnet18"))
     assert (price.parameters, price.macs, price.depth) == (11_689_512, 1_814_073_344, 18)
 
 
 def test_resnet18_for_small_images_keeps_the_grid_in_its_first_stage() -> None:
-    small = Architecture.load(OWN / "resnet18.yaml", "small")
+    small = Architecture.load("resnet18", "small")
     assert small.input == (3, 32, 32)
     assert [node.output[1] for node in small.plan.children if node.name.startswith("stage_")] == [32, 16, 8, 4]
     assert cost(small, classes=10).parameters == 11_173_962
@@ -53,7 +53,7 @@ def test_resnet18_for_small_images_keeps_the_grid_in_its_first_stage() -> None:
 def test_small_images_take_the_small_variant_unless_another_is_named(space: Space, winner: Candidate) -> None:
     (small,) = read_baselines(space, ["resnet18"])
     made = candidate_of(small, space, winner, {}, None)
-    assert made.cost.macs == cost(Architecture.load(OWN / "resnet18.yaml", "small"), (1, 28, 28), 10).macs
+    assert made.cost.macs == cost(Architecture.load("resnet18", "small"), (1, 28, 28), 10).macs
     with pytest.raises(InputError, match=r"search\.finals\.baselines: resnet18:tiny: .*no variant 'tiny'"):
         read_baselines(space, ["resnet18:tiny"])
 
@@ -93,7 +93,7 @@ def _tiny() -> Architecture:
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("resnet19", "no network 'resnet19'; did you mean 'resnet18'?"),
+        ("resnet19", "no published network 'resnet19'; did you mean 'resnet18'?"),
         ("inception_v3.z", "inception_v3.z"),
         ("nowhere.yaml", "no file 'nowhere.yaml'"),
         ("nothing.yaml", "neither an architecture nor an op is in it"),

@@ -6,10 +6,12 @@ import search_spaces
 from nas.errors import InputError, unknown
 
 FOLDER = Path(search_spaces.__file__).parent / "published"
+BASELINES = FOLDER.parent / "baselines"
+"""Networks of other families, to hold those of this one against."""
 
 
 def published_names() -> list[str]:
-    """The networks that can be loaded by name."""
+    """The networks of the family, which are loaded by name."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
@@ -24,6 +26,9 @@ def published_path(source: str) -> Path:
         if not path.is_file():
             raise InputError(f"architecture: no file {source!r}")
         return path
+    others = {path.stem: path for path in BASELINES.glob("*.yaml")}
+    if source in others:
+        return others[source]
     if source not in published_names():
-        raise unknown("architecture", "published network", source, published_names())
+        raise unknown("architecture", "published network", source, [*published_names(), *others])
     return FOLDER / f"{source}.yaml"

@@ -9,9 +9,9 @@ from typing import Any
 
 from nas.architecture import Architecture
 from nas.architecture.context import context
-from nas.architecture.published import FOLDER, published_names, published_path
+from nas.architecture.published import published_path
 from nas.cost import Cost, cost
-from nas.errors import InputError, unknown
+from nas.errors import InputError
 from nas.search.proposal import Candidate
 from nas.search.start import starting_points
 from nas.space.holes import Scalar
@@ -19,9 +19,6 @@ from nas.space.reading import read_document
 from nas.space.replay import Keeping
 from nas.space.space import Space
 from nas.training.recipe import Training
-
-OWN = FOLDER.parent / "baselines"
-"""Networks that are no part of the Inception family, such as resnet18."""
 
 SMALL = 64
 """Images of at most so many pixels take a network's variant `small`, if it offers one and no other is asked for."""
@@ -61,9 +58,9 @@ def read_baselines(space: Space, sources: Sequence[str]) -> list[Baseline]:
 
 
 def _read(space: Space, source: str) -> Baseline:
-    path, variant = _path(source)
-    document = {} if path is None else read_document(path)
     try:
+        path, variant = _path(source)
+        document = {} if path is None else read_document(path)
         if path is None or "op" in document:
             (point,) = starting_points(space, [source])
             return Baseline(source, None, point.parameters)
@@ -85,17 +82,9 @@ def _path(source: str) -> tuple[Path | None, str | None]:
     name, colon, variant = source.rpartition(":")
     if colon and not Path(source).exists():
         return _path(name)[0], variant
-    own = sorted(path.stem for path in OWN.glob("*.yaml"))
-    if source in own:
-        return OWN / f"{source}.yaml", None
     if "." in source and not source.endswith((".yaml", ".yml")) and "/" not in source:
         return None, None
-    try:
-        return published_path(source), None
-    except InputError:
-        if source.endswith((".yaml", ".yml")) or "/" in source:
-            raise
-        raise unknown("search.finals.baselines", "network", source, [*own, *published_names()]) from None
+    return published_path(source), None
 
 
 def _shape(space: Space) -> tuple[int, int, int]:
