@@ -110,7 +110,7 @@ def test_a_search_for_accuracy_and_few_multiply_adds_keeps_the_front(tmp_path: P
     with driver(tmp_path, 12, tiny_space(), objectives=TWO, pruner=PeerPruner(2, 0)) as running:
         running.run()
         ended = trials(running.study)
-        front = running.front
+        front = running.found.numbers
     complete = [each for each in ended if each.user_attrs["state"] == "complete"]
     pruned = [each for each in ended if each.user_attrs["state"] == "pruned"]
     assert len(complete) + len(pruned) == 12

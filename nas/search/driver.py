@@ -20,12 +20,14 @@ from nas.search import states
 from nas.search.attempts import Attempt, after_death, after_memory
 from nas.search.curves import curve, report
 from nas.search.display import number_of
+from nas.search.files import tail
+from nas.search.found import Found, ended
 from nas.search.known import Known
 from nas.search.ledger import Ledger
 from nas.search.needs import Needs
-from nas.search.objectives import ONE, Objectives, accuracy, joined
+from nas.search.objectives import ONE, Objectives
 from nas.search.options import SearchOptions, StudyOptions
-from nas.search.progress import Display, Ended, Progress, Running
+from nas.search.progress import Display, Progress, Running
 from nas.search.proposal import Candidate
 from nas.search.proposer import Proposer
 from nas.search.study import trials
@@ -94,9 +96,9 @@ class Driver:
     objectives: Objectives = ONE
     progress: Progress = field(init=False)
     proposer: Proposer = field(init=False)
+    found: Found = field(init=False)
     _live: dict[int, _Live] = field(default_factory=dict)
     _queue: deque[int] = field(default_factory=deque)  # those that wait for room
-    _front: list[FrozenTrial] = field(default_factory=list)  # of complete trials
     _before: float = 0.0  # seconds of earlier runs
 
     def run(self) -> None:
@@ -106,6 +108,7 @@ class Driver:
         self.progress = Progress(
             self.study.study_name, self.options.trials, self.pool.slots, self.pool.clock(), devices
         )
+        self.found = Found(self.objectives, architectures=self.progress.architectures)
         self._before = float(self.study.user_attrs.get(SECONDS, 0.0))
         self.progress.counts = self.ledger.counts
         known = Known(self.search.per_architecture)
@@ -135,18 +138,13 @@ class Driver:
                 f"{self.progress.counts[states.INFEASIBLE]} infeasible in all)"
             )
         if self.has_failed:
-            failed = self.ledger.counts[states.FAILED]
-            self.display.say(f"{failed} candidates have failed, more than study.failures={self.options.failures}")
+            count = self.ledger.counts[states.FAILED]
+            self.display.say(f"{count} candidates have failed, more than study.failures={self.options.failures}")
 
     @property
     def done(self) -> bool:
         """Whether there is nothing more to be done within the budget of trials and time."""
         return self.ledger.done or bool(self.proposer.exhausted) or self.time_is_over
-
-    @property
-    def front(self) -> set[int]:
-        """The numbers of the trials on the Pareto front; with one objective, of the best."""
-        return {trial.number for trial in self._front}
 
     @property
     def has_failed(self) -> bool:
@@ -176,7 +174,7 @@ class Driver:
                 if state == states.FAILED:
                     self.proposer.known.has_failed(key)
             if state is not None:
-                self._count(trial)
+                self._take(trial)
                 self.proposer.has_ended(trial.number)
         for number in self.ledger.lost & self._live.keys():  # this driver has slept, and was taken for dead
             if number in self.pool.running:
@@ -305,7 +303,7 @@ class Driver:
     def _try_again(self, number: int, attempt: Attempt | None, why: str) -> None:
         trial = self._live[number].trial
         if attempt is None:
-            trial.set_user_attr("log_tail", _tail(self._log(number)))
+            trial.set_user_attr("log_tail", tail(self._log(number)))
             tries = self.options.retries + 1
             self._fail(trial, f"{why}, on attempt {tries} of {tries}" if tries > 1 else why)
             return
@@ -363,19 +361,26 @@ class Driver:
             return
         self._remove_checkpoint(number)
         frozen = trials(self.study)[number]
-        ended = _ended(frozen)
         if state == states.FAILED and live is not None:
             self.proposer.known.has_failed(live.candidate.key)
-        best = self._count(frozen)
+        best = self._take(frozen)
         if best is not None:
             self.on_best(best)
         if live is not None:
             self.progress.ended += 1
             self._keep_time()
-            self.display.tell(ended, self.progress)
-            summary = {"value": ended.value, "seconds": ended.seconds, "reason": ended.reason}
+            said = ended(frozen)
+            self.display.tell(said, self.progress)
+            summary = {"value": said.value, "seconds": said.seconds, "reason": said.reason}
             self.tracker.finish(number, state, summary)
             self.proposer.has_ended(number)
+
+    def _take(self, trial: FrozenTrial) -> FrozenTrial | None:
+        """Takes in a trial that has ended; gives the best so far if that is another than before."""
+        best = self.found.take(trial)
+        if best is not None:
+            self.progress.best = ended(best)
+        return best
 
     def _checkpoint(self, number: int) -> Path:
         """Of a candidate in training; it is gone when the trial has ended."""
@@ -388,44 +393,3 @@ class Driver:
 
     def _log(self, number: int) -> Path:
         return self.folder / LOGS / f"{number:04d}.log"
-
-    def _count(self, trial: FrozenTrial) -> FrozenTrial | None:
-        """Takes in a trial that has ended; gives the best so far if that is another than before. Of equals the lowest
-        number is the best, whichever ended first."""
-        state = states.word(trial)
-        if state in states.COUNTED:
-            self.progress.architectures.add(trial.user_attrs["digest"])
-        if state != states.COMPLETE:
-            return None
-        self._front = joined(self._front, trial)
-        best, before = self.objectives.chosen(self._front), self.progress.best
-        if best is None or (before is not None and before.number == best.number):
-            return None
-        self.progress.best = _ended(best)
-        return best
-
-
-def _ended(trial: FrozenTrial) -> Ended:
-    attrs = trial.user_attrs
-    return Ended(
-        number=trial.number,
-        state=states.word(trial) or "",
-        value=accuracy(trial),
-        parameters=attrs.get("parameters", 0),
-        macs=attrs.get("macs", 0),
-        seconds=attrs.get("seconds", 0.0),
-        reason=attrs.get("reason", ""),
-    )
-
-
-def ended_trials(study: optuna.Study) -> list[Ended]:
-    """All trials that have ended, oldest first."""
-    return [_ended(trial) for trial in trials(study) if states.word(trial) is not None]
-
-
-def _tail(log: Path, lines: int = 20) -> str:
-    """The end of a log, which says what a dead process cannot say any more."""
-    with suppress(OSError), log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 4000))
-        return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
-    return ""

@@ -5,6 +5,7 @@ import io
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -110,3 +111,11 @@ def test_reads(folder: Path) -> list[tuple[str, dict[str, float]]]:
         return []
     with path.open(encoding="utf-8", newline="") as file:
         return [(row["document"], json.loads(row["result"])) for row in csv.DictReader(file)]
+
+
+def tail(log: Path, lines: int = 20) -> str:
+    """The end of a log, which says what a dead process cannot say any more."""
+    with suppress(OSError), log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 4000))
+        return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
+    return ""

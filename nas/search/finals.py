@@ -63,7 +63,7 @@ def finalists(driver: Driver, kind: str) -> list[Network]:
     space, top, epochs = driver.space, driver.search.finals.top, driver.search.finals.epochs
     complete = [trial for trial in trials(driver.study) if states.word(trial) == states.COMPLETE]
     if driver.objectives.several:
-        complete = [trial for trial in complete if trial.number in driver.front]
+        complete = [trial for trial in complete if trial.number in driver.found.numbers]
     found: dict[str, Network] = {}
     for trial in sorted(complete, key=lambda trial: (-(accuracy(trial) or 0.0), trial.number)):
         if len(found) < top and trial.user_attrs["digest"] not in found:

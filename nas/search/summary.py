@@ -15,9 +15,10 @@ from nas.search import files, states
 from nas.search.agreement import LEAST, agreement
 from nas.search.curves import curve
 from nas.search.display import best_table, number_of, say
-from nas.search.driver import LOGS, Driver, ended_trials
+from nas.search.driver import LOGS, Driver
 from nas.search.environment import without_password
-from nas.search.objectives import ONE, Objectives, accuracy, joined
+from nas.search.found import Found, ended, ended_trials
+from nas.search.objectives import ONE, Objectives, accuracy
 from nas.search.progress import Progress
 from nas.search.proposal import Candidate, propose
 from nas.search.study import JOURNAL, trials
@@ -91,17 +92,14 @@ def write_front(folder: Path, front: Sequence[FrozenTrial], space: Space, data: 
 
 
 def write_end(folder: Path, study: Any, space: Space, data: ImageData, name: str, objectives: Objectives = ONE) -> None:
-    ended = trials(study)
-    files.write_atomically(folder / files.TRIALS, files.trials_csv(ended, list(space.holes)))
-    front: list[FrozenTrial] = []
-    for trial in ended:
-        if states.word(trial) == states.COMPLETE:
-            front = joined(front, trial)
-    best = objectives.chosen(front)
-    if best is not None:
-        write_best(folder, best, space, data, name)
+    files.write_atomically(folder / files.TRIALS, files.trials_csv(trials(study), list(space.holes)))
+    found = Found(objectives)
+    for trial in trials(study):
+        found.take(trial)
+    if found.best is not None:
+        write_best(folder, found.best, space, data, name)
     if objectives.several:
-        write_front(folder, front, space, data, name)
+        write_front(folder, found.front, space, data, name)
 
 
 def proposals(progress: Progress) -> str:
@@ -145,8 +143,8 @@ def print_summary(
     if best is not None:
         digests = {trial.number: trial.user_attrs.get("digest", "") for trial in trials(driver.study)}
         if driver.objectives.several:
-            listed, title = [e for e in ended_trials(driver.study) if e.number in driver.front], "Pareto front"
-            console.print(best_table(listed, digests, len(listed), title))
+            front = [ended(trial) for trial in driver.found.front]
+            console.print(best_table(front, digests, len(front), "Pareto front"))
         else:
             console.print(best_table(ended_trials(driver.study), digests))
         number = best.number if winner is None else winner
