@@ -337,6 +337,16 @@ def test_the_tracker_hears_of_each_trained_candidate_once_and_of_no_other(tmp_pa
     ]
 
 
+def test_a_checkpoint_left_by_a_kill_just_after_the_end_is_removed_by_the_next_run(tmp_path: Path) -> None:
+    with driver(tmp_path, 1) as running:
+        running.run()
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "0000.pt").write_text("2")
+    with driver(tmp_path, 2) as running:
+        running.run()
+    assert not (tmp_path / "checkpoints").exists()
+
+
 def interrupt(folder: Path, epochs: int, stop: Stop = Stop.NOW, **options: Any) -> None:
     """Stops a search of two candidates when the first has reported three epochs."""
     journal = folder / JOURNAL

@@ -336,7 +336,7 @@ def test_what_there_is_not_is_refused_before_anything_is_written(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(finals("top=1", "baselines=[resnet19]")) == 2
-    assert "search.finals.baselines: no network 'resnet19'; did you mean 'resnet18'?" in capsys.readouterr().err
+    assert "baselines: resnet19: architecture: no published network 'resnet19'" in capsys.readouterr().err
     with np.load("images.npz") as arrays:
         kept = {name: arrays[name] for name in arrays if not name.endswith("test")}
     np.savez("images.npz", **kept)

@@ -175,6 +175,7 @@ class Driver:
                     self.proposer.known.has_failed(key)
             if state is not None:
                 self._take(trial)
+                self._remove_checkpoint(trial.number)  # its driver may have been killed just before it did
                 self.proposer.has_ended(trial.number)
         for number in self.ledger.lost & self._live.keys():  # this driver has slept, and was taken for dead
             if number in self.pool.running:
