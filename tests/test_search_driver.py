@@ -225,6 +225,8 @@ def test_an_architecture_gets_no_more_settings_than_allowed(tmp_path: Path) -> N
         reasons = {row["reason"].rstrip("0123456789") for row in table if row["state"] == "twin"}
         assert "has the architecture of trial " in reasons
         values = {digest: [r["value"] for r in table if r["digest"] == digest] for digest in complete}
+        twins = {int(row["number"]) for row in table if row["state"] == "twin"}
+        assert not {trials(running.study)[number].user_attrs["twin_of"] for number in twins} & twins
         others = [row for row in table if row["reason"].startswith("has the architecture")]
         assert all(row["value"] in values[row["digest"]] for row in others)
 

@@ -23,7 +23,7 @@ from nas.search.display import number_of
 from nas.search.files import tail
 from nas.search.found import Found, ended
 from nas.search.known import Known
-from nas.search.ledger import Ledger
+from nas.search.ledger import TWIN_OF, Ledger
 from nas.search.needs import Needs
 from nas.search.objectives import ONE, Objectives
 from nas.search.options import SearchOptions, StudyOptions
@@ -169,7 +169,8 @@ class Driver:
         for trial in self.ledger.refresh():
             state = states.word(trial)
             key = trial.user_attrs.get("key")
-            if key is not None and state in (None, *states.COUNTED, states.FAILED):
+            waits = TWIN_OF in trial.user_attrs  # and is never trained
+            if key is not None and not waits and state in (None, *states.COUNTED, states.FAILED):
                 self.proposer.known.add(key, trial.number)
                 if state == states.FAILED:
                     self.proposer.known.has_failed(key)

@@ -125,13 +125,14 @@ class Proposer:
             self.end(trial, states.INFEASIBLE, reason=reason)
             return None
         equals = self.known.equals(proposal, trial.number)
-        first = trial.number if equals else self.ledger.claim(proposal.key, trial.number)
-        if equals or first != trial.number:
+        if not equals:
+            first = self.ledger.claim(proposal.key, trial.number)
             self.known.add(proposal.key, first)
-            self._twin(trial, equals or [first])
-            return None
-        self.known.add(proposal.key, trial.number)
-        return proposal
+            if first == trial.number:
+                return proposal
+            equals = [first]
+        self._twin(trial, equals)
+        return None
 
     def _twin(self, trial: Trial, numbers: list[int]) -> None:
         """Ends a trial with what is known of the best that it equals, or lets it wait until that is known."""

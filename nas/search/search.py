@@ -171,8 +171,8 @@ def search(
             try:
                 with storage_errors(storage):
                     driver.run()
-                write_end(folder, study, candidates, data, name, objectives)
-                finals = end(driver, make, pin, written, pruner, data, baselines)
+                    write_end(folder, study, candidates, data, name, objectives)
+                    finals = end(driver, make, pin, written, pruner, data, baselines)
             except OSError as error:  # a disk that is full, a database that is gone
                 raise InputError(
                     f"{folder}: the search has ended: {error.strerror or error}. What it has is kept; the same command "
