@@ -1,5 +1,6 @@
 """Several objectives: fronts, the best of a front, and a search for them."""
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from search_parts import SEARCH, driver, prepared, tiny_space
 from nas.command import main
 from nas.errors import InputError
 from nas.search.curves import CURVE, curve
-from nas.search.objectives import Objectives, accuracy, joined
+from nas.search.objectives import BEST, Objectives, accuracy, hypervolumes, joined
 from nas.search.pruning import COSTS, PeerPruner
 from nas.search.study import load_study, trials
 from nas.space.reading import read_document
@@ -57,10 +58,68 @@ def test_with_one_objective_the_front_is_the_first_of_the_highest() -> None:
 
 def test_the_best_of_a_front_is_the_most_accurate_or_the_nearest_to_the_best_of_everything() -> None:
     front = [trial(0, 0.9, 100.0), trial(1, 0.85, 20.0), trial(2, 0.5, 10.0)]
-    chosen = {rule: Objectives(TWO.names, rule).chosen(front) for rule in ("accurate", "balanced")}
-    assert {rule: each.number for rule, each in chosen.items() if each} == {"accurate": 0, "balanced": 1}
+    chosen = {rule: Objectives(TWO.names, rule).chosen(front) for rule in BEST}
+    assert {rule: each.number for rule, each in chosen.items() if each} == {"accurate": 0, "balanced": 1, "knee": 1}
     assert TWO.chosen([]) is None
     assert Objectives(TWO.names, "balanced").chosen([]) is None
+
+
+def test_the_knee_gains_most_for_what_it_gives_up_where_the_balanced_gives_up_least_of_anything() -> None:
+    front = [trial(0, 1.0, 100.0), trial(1, 0.95, 45.0), trial(2, 0.69, 30.0), trial(3, 0.0, 0.0)]
+    assert [each.number for each in Objectives(TWO.names, "knee").ranked(front)] == [1, 2, 0, 3]
+    front = [trial(0, 1.0, 100.0), trial(1, 0.99, 55.0), trial(2, 0.65, 22.0), trial(3, 0.0, 0.0)]
+    assert [each.number for each in Objectives(TWO.names, "knee").ranked(front)][:2] == [1, 2]
+    assert [each.number for each in Objectives(TWO.names, "balanced").ranked(front)][:2] == [2, 1]
+
+
+points = st.lists(st.tuples(*[st.integers(1, 6)] * 3), min_size=1, max_size=12)
+
+
+@given(points)
+def test_the_hypervolume_is_the_share_of_the_box_that_the_front_dominates(costs: list[tuple[int, int, int]]) -> None:
+    study = optuna.create_study(directions=Objectives(("accuracy", "macs", "depth")).directions)
+    study.set_user_attr(COSTS, ["macs", "depth"])
+    for accuracy_, macs, depth in costs:
+        study.add_trial(
+            create_trial(values=[accuracy_ / 6, float(macs), float(depth)], user_attrs={"state": "complete"})
+        )
+    study.add_trial(create_trial(state=TrialState.PRUNED, user_attrs={"state": "pruned"}))
+    found = hypervolumes(study)
+    assert found.names == ("accuracy", "macs", "depth")
+    assert found.reference == (0.0, max(c[1] for c in costs), max(c[2] for c in costs))
+    _, most, deepest = found.reference
+    for count, (number, volume) in enumerate(found.steps, 1):
+        boxes = {
+            (a, m, d)
+            for accuracy_, macs, depth in costs[:count]
+            for a in range(accuracy_)
+            for m in range(macs, int(most))
+            for d in range(depth, int(deepest))
+        }
+        assert number == count - 1
+        assert volume == pytest.approx(len(boxes) / (6 * most * deepest))
+
+
+def test_the_hypervolume_of_one_objective_is_the_best_so_far_and_grows_in_the_order_of_ending() -> None:
+    study = optuna.create_study(direction="maximize")
+    assert hypervolumes(study).steps == ()
+    start = datetime(2026, 1, 1)
+    for number, value in enumerate((0.5, 0.4, 0.7)):
+        made = create_trial(value=value, user_attrs={"state": "complete"})
+        made.datetime_complete = start - timedelta(seconds=number)
+        study.add_trial(made)
+    assert hypervolumes(study).steps == ((2, 0.7), (1, 0.7), (0, 0.7))
+
+
+def test_a_reference_point_makes_studies_comparable_and_what_is_beyond_it_adds_nothing() -> None:
+    study = study_of([(100, [0.9]), (10, [0.5])])
+    for each in study.get_trials(deepcopy=False):
+        each.user_attrs["state"] = "complete"
+    assert hypervolumes(study).steps[-1][1] == pytest.approx(0.5 * 0.9)
+    assert [volume for _, volume in hypervolumes(study, (0.4, 50.0)).steps] == pytest.approx([0.0, 0.1 * 40 / 30])
+    for wrong in ((0.4,), (1.0, 50.0), (0.0, 0.0)):
+        with pytest.raises(InputError, match="reference: expected an accuracy below 1 and costs above 0"):
+            hypervolumes(study, wrong)
 
 
 @pytest.mark.parametrize(

@@ -2,28 +2,40 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import dist
+from datetime import datetime
+from math import dist, prod
 from typing import Any
 
-from optuna.study import StudyDirection
+from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
 from nas.errors import InputError, unknown
+from nas.search import pruning, states
 
 ACCURACY = "accuracy"
 COSTS = ("parameters", "macs", "depth", "memory", "latency")
 """What can be held against it, all to be small; latency is measured, in milliseconds, the others follow from the
 document."""
 
-BEST = ("accurate", "balanced")
+BEST = {
+    "accurate": "the most accurate",
+    "balanced": "the nearest to the best of everything",
+    "knee": "the farthest from the plane through the front's ends",
+}
+"""Which member of a Pareto front counts as the best, in words."""
+
 PLACE = "search.objectives"
 
 
 @dataclass(frozen=True)
 class Objectives:
-    """`names` begin with accuracy. `best` says which member of the Pareto front counts as the best: the most accurate,
-    or the one nearest to what no member is, best in everything, where each objective is scaled to the front's range
-    (compromise programming, Zeleny 1973)."""
+    """`names` begin with accuracy. `best` says which member of the Pareto front counts as the best.
+
+    All of them are within the budget, so `accurate` is the most accurate that the budget allows. For the other rules
+    each objective is scaled to the front's range: `balanced` is the one nearest to what no member is, best in
+    everything (compromise programming, Zeleny 1973); `knee` the one farthest beyond the line, or plane, on which
+    giving up a share of one objective buys an equal share of another (Das 1999).
+    """
 
     names: tuple[str, ...] = (ACCURACY,)
     best: str = "accurate"
@@ -56,16 +68,23 @@ class Objectives:
 
     def chosen(self, front: Sequence[FrozenTrial]) -> FrozenTrial | None:
         """The best member of a front; None if that is empty."""
-        if not front or self.best == "accurate":
-            return max(front, key=lambda trial: (_gains(trial)[0], -trial.number), default=None)
-        gains = [_gains(trial) for trial in front]
-        low, high = [min(each) for each in zip(*gains, strict=True)], [max(each) for each in zip(*gains, strict=True)]
+        return next(iter(self.ranked(front)), None)
 
-        def shortfall(trial: FrozenTrial) -> float:
-            scaled = [(g - a) / (b - a) if b > a else 1.0 for g, a, b in zip(_gains(trial), low, high, strict=True)]
-            return dist(scaled, [1.0] * len(scaled))
+    def ranked(self, front: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+        """The members of a front by the rule, the best first; of equals, the lowest number."""
+        scores = self.scores([gains(trial.values) for trial in front])
+        order = sorted(zip(scores, front, strict=True), key=lambda each: (-each[0], each[1].number))
+        return [trial for _, trial in order]
 
-        return min(front, key=lambda trial: (shortfall(trial), trial.number))
+    def scores(self, points: Sequence[Sequence[float]]) -> list[float]:
+        """How good each of the points is by the rule; points are `gains`, and more is better."""
+        if self.best == "accurate" or not points:
+            return [point[0] for point in points]
+        low, high = [min(each) for each in zip(*points, strict=True)], [max(each) for each in zip(*points, strict=True)]
+        scaled = [
+            [(g - a) / (b - a) if b > a else 1.0 for g, a, b in zip(point, low, high, strict=True)] for point in points
+        ]
+        return [sum(each) if self.best == "knee" else -dist(each, [1.0] * len(each)) for each in scaled]
 
 
 ONE = Objectives()
@@ -84,13 +103,71 @@ def joined(front: Sequence[FrozenTrial], trial: FrozenTrial) -> list[FrozenTrial
     return [*(member for member in front if not _dominates(trial, member)), trial]
 
 
+def gains(values: Sequence[float]) -> list[float]:
+    """The values of all objectives, turned so that more is better."""
+    return [values[0], *(-value for value in values[1:])]
+
+
 def _dominates(one: FrozenTrial, other: FrozenTrial) -> bool:
-    ours, theirs = _gains(one), _gains(other)
-    if ours == theirs:
+    if one.values == other.values:
         return one.number <= other.number
-    return all(a >= b for a, b in zip(ours, theirs, strict=True))
+    return _covers(gains(one.values), gains(other.values))
 
 
-def _gains(trial: FrozenTrial) -> list[float]:
-    """Its values, turned so that more is better."""
-    return [trial.values[0], *(-value for value in trial.values[1:])]
+def _covers(one: Sequence[float], other: Sequence[float]) -> bool:
+    return all(a >= b for a, b in zip(one, other, strict=True))
+
+
+@dataclass(frozen=True)
+class Hypervolumes:
+    """How a Pareto front has grown: `steps` are (trial, hypervolume) for each complete trial, in the order in which
+    they ended.
+
+    The hypervolume is the share that the front dominates of the box between the reference point, `reference`, and
+    what cannot be beaten, accuracy 1 at no cost: from 0 to 1. `names` are those of the objectives.
+    """
+
+    names: tuple[str, ...]
+    reference: tuple[float, ...]
+    steps: tuple[tuple[int, float], ...]
+
+
+def hypervolumes(study: Study, reference: Sequence[float] | None = None) -> Hypervolumes:
+    """The hypervolume after each complete trial of a study; of one objective, the best accuracy so far.
+
+    The reference point (None: accuracy 0 and, of each cost, the most that any complete trial of the study has) stays
+    the same over the whole course. To compare studies, give them the same one; what is beyond it adds nothing.
+
+    Raises:
+        InputError: the reference point is none of this study's.
+    """
+    names = (ACCURACY, *study.user_attrs.get(pruning.COSTS, ()))
+    complete = [trial for trial in study.get_trials(deepcopy=False) if states.word(trial) == states.COMPLETE]
+    complete.sort(key=lambda trial: (trial.datetime_complete or datetime.max, trial.number))
+    costs = [max(each) for each in zip(*(trial.values[1:] for trial in complete), strict=True)]
+    corner = tuple(reference) if reference is not None else (0.0, *costs)
+    if not complete:
+        return Hypervolumes(names, corner, ())
+    if len(corner) != len(names) or not corner[0] < 1 or min(corner[1:], default=1.0) <= 0:
+        raise InputError(f"reference: expected an accuracy below 1 and costs above 0 for {names}; got {corner}")
+    whole = prod((1 - corner[0], *corner[1:]))
+    low = gains(corner)
+    front: list[list[float]] = []
+    volume, steps = 0.0, []
+    for trial in complete:
+        point = [max(0.0, g - least) for g, least in zip(gains(trial.values), low, strict=True)]
+        if all(point) and not any(_covers(other, point) for other in front):
+            volume += _alone(point, front)
+            front = [other for other in front if not _covers(point, other)] + [point]
+        steps.append((trial.number, volume / whole))
+    return Hypervolumes(names, corner, tuple(steps))
+
+
+def _alone(point: Sequence[float], others: Sequence[Sequence[float]]) -> float:
+    """The volume of the box from 0 to the point that those of the others leave (While et al. 2012, WFG)."""
+    cut = [[min(a, b) for a, b in zip(point, other, strict=True)] for other in others]
+    left: list[list[float]] = []
+    for each in sorted(cut, reverse=True):
+        if not any(_covers(other, each) for other in left):
+            left.append(each)
+    return prod(point) - sum(_alone(each, left[:index]) for index, each in enumerate(left))
