@@ -19,7 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cost": {"architecture", "errors"},
     "network": {"architecture", "cost", "errors"},
     "data": {"errors"},
-    "training": {"architecture", "cost", "data", "network", "space", "errors"},
+    "training": {"architecture", "cost", "data", "network", "space", "weights", "errors"},
     "pool": {"errors"},
     "samplers": {"architecture", "cost", "space", "errors"},
     "tracking": {"errors"},

@@ -9,14 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from search_parts import SEARCH, driver, prepared, tiny_space
+from search_parts import SEARCH, driver, prepared, tiny_space, write_images
 
 from nas.command import main
+from nas.data.npz import load_npz
 from nas.errors import InputError
 from nas.search.curves import CURVE, curve
 from nas.search.objectives import BEST, Objectives, accuracy, hypervolumes, joined
 from nas.search.pruning import COSTS, PeerPruner
 from nas.search.study import load_study, trials
+from nas.search.summary import front_documents, write_found
 from nas.space.reading import read_document
 
 TWO = Objectives(("accuracy", "macs"))
@@ -192,6 +194,25 @@ def test_an_interrupted_search_for_several_objectives_goes_on(tmp_path: Path) ->
         assert twin.values == trials(running.study)[twin.user_attrs["twin_of"]].values
 
 
+def test_what_is_found_is_written_whenever_the_front_grows(tmp_path: Path) -> None:
+    """So that a search that is killed leaves its table and its front."""
+    data = load_npz(write_images(tmp_path / "images.npz"))
+    left: list[tuple[int, set[int]]] = []
+
+    def write(best: FrozenTrial) -> None:
+        write_found(tmp_path, running.study, running.space, data, TWO, whole=False)
+        rows = (tmp_path / "trials.csv").read_text(encoding="utf-8").splitlines()
+        left.append((len(rows) - 1, running.found.numbers))
+        assert set(front_documents(tmp_path)) == running.found.numbers
+        assert read_document(tmp_path / "best.yaml")["record"]["trial"] == best.number
+
+    with driver(tmp_path, 8, objectives=TWO, pruner=PeerPruner(8), on_best=write) as running:
+        running.run()
+    assert left[0] == (1, {0})
+    assert left[-1][1] == running.found.numbers
+    assert len(left) > 1
+
+
 def test_the_command_writes_a_document_for_each_member_of_the_front(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -201,12 +222,25 @@ def test_the_command_writes_a_document_for_each_member_of_the_front(
     assert "MedianPruner knows one objective" in capsys.readouterr().err
     assert not Path("studies").exists()
     assert main([*SEARCH, objectives, "pruner=peers", "search.best=balanced", "study.trials=3", "tracking=none"]) == 0
-    assert "Pareto front" in capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Pareto front" in said
     study = load_study(Path("studies/tiny"))
     complete = [each for each in study.trials if each.user_attrs["state"] == "complete"]
     assert all(each.values[2] == 1000 * each.user_attrs["latency"]["median"] > 0 for each in complete)
     written = sorted(path.name for path in Path("studies/tiny/front").iterdir())
     assert written
-    assert read_document(Path("studies/tiny/front") / written[0])["record"]["trial"] == int(written[0][:4])
+    documents = front_documents(Path("studies/tiny"))
+    assert sorted(path.name for path in documents.values()) == written
+    for number, path in documents.items():
+        assert read_document(path)["record"]["trial"] == number == int(path.stem)
+    values = [read_document(path)["record"]["val/accuracy"] for path in documents.values()]
+    assert values == sorted(values, reverse=True)
+    chosen = read_document(Path("studies/tiny/best.yaml"))["record"]
+    by = f"the nearest to the best of everything of {len(written)} on the Pareto front"
+    assert chosen["chosen"] == {"by": by}
+    assert f"best candidate, trial {chosen['trial']}, {by.removesuffix(' Pareto front')} front:" in said
+    last = hypervolumes(study).steps[-1][1]
+    assert f"hypervolume {last:.4f} after {len(complete)} complete candidates" in said
+    assert "(reference point: accuracy 0, " in said
     assert main([*SEARCH, "study.trials=3", "tracking=none"]) == 2
     assert "objective" in capsys.readouterr().err

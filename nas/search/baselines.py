@@ -2,29 +2,46 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from nas.architecture import Architecture
 from nas.architecture.context import context
+from nas.architecture.placing import Source, placed, skeleton_path
 from nas.architecture.published import published_path
 from nas.cost import Cost, cost
 from nas.errors import InputError
-from nas.search.proposal import Candidate
+from nas.search.proposal import Candidate, propose
 from nas.search.start import starting_points
 from nas.space.holes import Scalar
 from nas.space.reading import read_document
 from nas.space.replay import Keeping
 from nas.space.space import Space
+from nas.space.suggest import RandomSuggest
 from nas.training.recipe import Training
+from nas.training.starting import fingerprint, tried
 
 SMALL = 64
 """Images of at most so many pixels take a network's variant `small`, if it offers one and no other is asked for."""
 
 EQUAL: dict[str, Callable[[Cost], int]] = {"parameters": lambda cost: cost.parameters, "macs": lambda cost: cost.macs}
 """What of a baseline may be scaled to the winner's."""
+
+
+PLACE = "search.finals.baselines"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A file of weights to begin with; `about` says what the network takes from it."""
+
+    path: Path
+    fingerprint: str
+    about: str
 
 
 @dataclass(frozen=True)
@@ -34,47 +51,65 @@ class Baseline:
     source: str
     architecture: Mapping[str, Any] | None
     parameters: Mapping[str, Scalar]
+    weights: Weights | None = None
 
     @property
     def name(self) -> str:
-        return Path(self.source).stem if self.source.endswith((".yaml", ".yml")) else self.source
+        own = Path(self.source).stem if self.source.endswith((".yaml", ".yml")) else self.source
+        return own if self.weights is None else f"{own} from {self.weights.path.name}"
 
 
-def read_baselines(space: Space, sources: Sequence[str]) -> list[Baseline]:
+def read_baselines(
+    space: Space, sources: Sequence[str | Mapping[str, str]], imports: Sequence[str] = ()
+) -> list[Baseline]:
     """The baselines that the sources name, each checked to fit the images.
 
     A source is a published network, `resnet18`, or the file of a document, with `:VARIANT` behind it if one is wanted;
     or a published cell such as `inception_v3.a` or the file of an op, which then takes the place of the cell in the
-    winner's network.
+    winner's network. A network with weights, `{architecture: ..., weights: FILE}`, is fine-tuned; whether they fit is
+    tried in a process of its own, which `imports` modules that register ops.
 
     Raises:
         InputError: there is no such source, or it does not fit the images or the space; says why.
     """
-    found = [_read(space, source) for source in sources]
+    found = [_read(space, source, imports) for source in sources]
     names = [baseline.name for baseline in found]
     if len(set(names)) < len(names):
-        raise InputError(f"search.finals.baselines: two are called alike: {', '.join(names)}")
+        raise InputError(f"{PLACE}: two are called alike: {', '.join(names)}")
     return found
 
 
-def _read(space: Space, source: str) -> Baseline:
+def _read(space: Space, given: str | Mapping[str, str], imports: Sequence[str]) -> Baseline:
+    source, weights = (given, None) if isinstance(given, str) else (given["architecture"], given["weights"])
     try:
         path, variant = _path(source)
         document = {} if path is None else read_document(path)
         if path is None or "op" in document:
+            if weights is not None:
+                raise InputError("a cell has no weights of its own; give a whole network with them")
             (point,) = starting_points(space, [source])
             return Baseline(source, None, point.parameters)
         if "architecture" not in document:
             raise InputError(f"neither an architecture nor an op is in it; it has {', '.join(document)}")
-        given = {**document["architecture"]}
+        architecture = {**document["architecture"]}
         own = space.document["architecture"]
-        if variant is None and "small" in (given.get("variants") or {}) and max(own["input"]["size"]) <= SMALL:
+        if variant is None and "small" in (architecture.get("variants") or {}) and max(own["input"]["size"]) <= SMALL:
             variant = "small"
-        given |= {} if variant is None else {"variant": variant}
-        cost(Architecture.from_document(given), _shape(space), own["classes"])
-        return Baseline(source, given, {})
+        architecture |= {} if variant is None else {"variant": variant}
+        cost(Architecture.from_document(architecture), _shape(space), own["classes"])
+        begin = None if weights is None else _weights(space, architecture, Path(weights).expanduser(), imports)
+        return Baseline(source, architecture, {}, begin)
     except InputError as error:
-        raise InputError(f"search.finals.baselines: {source}: {error}") from None
+        raise InputError(f"{PLACE}: {source}: {error}") from None
+
+
+def _weights(space: Space, architecture: Mapping[str, Any], path: Path, imports: Sequence[str]) -> Weights:
+    if not path.is_file():
+        raise InputError(f"weights: no file {str(path)!r}")
+    classes = space.document["architecture"]["classes"]
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:  # this one does without torch
+        about = process.submit(tried, architecture, _shape(space), classes, path, imports).result()
+    return Weights(path.resolve(), fingerprint(path), about)
 
 
 def _path(source: str) -> tuple[Path | None, str | None]:
@@ -97,7 +132,8 @@ def candidate_of(
 ) -> Candidate:
     """The baseline as it is trained beside `winner`, which has these parameters in the space: by the same recipe.
 
-    With `equal`, all its widths are multiplied by what brings it nearest to the winner's parameters or MACs from below.
+    With `equal`, all its widths are multiplied by what brings it nearest to the winner's parameters or MACs from below,
+    unless it begins with weights.
 
     Raises:
         InputError: it cannot be made so; says why.
@@ -113,10 +149,44 @@ def candidate_of(
         architecture = Architecture.from_document(_widened(document, times) if times != 1 else document)
         return architecture, cost(architecture, _shape(space), classes)
 
-    times = 1.0 if equal is None else _nearest(lambda times: EQUAL[equal](made(times)[1]), EQUAL[equal](winner.cost))
+    times = 1.0
+    if equal is not None and baseline.weights is None:
+        times = _nearest(lambda times: EQUAL[equal](made(times)[1]), EQUAL[equal](winner.cost))
     architecture, price = made(times)
     written = {**winner.document, "architecture": architecture.to_document()}
     return replace(winner, document=written, architecture=architecture, cost=price)
+
+
+def in_skeleton(skeleton: str, candidate: Candidate, epochs: int | None = None) -> Candidate:
+    """The candidate's cells in a skeleton, a shipped one or the file of one, as `cell=` places them.
+
+    Its recipe is the skeleton's over the candidate's own, for `epochs` if they are given.
+
+    Raises:
+        InputError: there is no such skeleton, or they do not fit there.
+    """
+    written = read_document(skeleton_path(skeleton))
+    own = {key: candidate.document["architecture"][key] for key in ("input", "classes")}
+    cells = {"": Source("the candidate", candidate.document)}
+    architecture = Architecture.from_document(placed({**own, **written["architecture"]}, cells))
+    recipe = {**candidate.training.to_document(), **(written.get("training") or {})}
+    training = Training.from_document(recipe | ({} if epochs is None else {"epochs": epochs}))
+    document = {
+        "architecture": architecture.to_document(),
+        "training": training.to_document(),
+        "seed": candidate.document["seed"],
+    }
+    return replace(candidate, document=document, architecture=architecture, training=training, cost=cost(architecture))
+
+
+def check_skeleton(skeleton: str, space: Space) -> None:
+    """Raises `InputError` if cells of the space cannot be placed in the skeleton."""
+    try:
+        candidate = propose(space, RandomSuggest(Random(0)))
+        if isinstance(candidate, Candidate):
+            in_skeleton(skeleton, candidate)
+    except InputError as error:
+        raise InputError(f"search.finals.skeleton: {error}") from None
 
 
 def _widened(document: Mapping[str, Any], times: float) -> dict[str, Any]:

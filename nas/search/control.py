@@ -13,7 +13,7 @@ from nas.search.driver import Driver
 from nas.search.ledger import open_ledger
 from nas.search.samplers import SeededSampler
 from nas.search.study import IDENTITY, held, open_study, storage_errors
-from nas.search.summary import write_best, write_end
+from nas.search.summary import write_found
 from nas.tracking import open_tracker
 
 
@@ -60,12 +60,12 @@ def run_control(
             options=options,
             tracker=tracker,
             folder=folder,
-            on_best=lambda trial: write_best(folder, trial, driver.space, data, name),
+            on_best=lambda _: write_found(folder, study, driver.space, data, driver.objectives, whole=False),
         )
         try:
             with storage_errors(options.storage):
                 control.run()
-            write_end(folder, study, driver.space, data, name, driver.objectives)
+            write_found(folder, study, driver.space, data, driver.objectives)
         finally:
             ledger.close()
             tracker.close()

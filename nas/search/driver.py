@@ -378,7 +378,7 @@ class Driver:
             self.proposer.has_ended(number)
 
     def _take(self, trial: FrozenTrial) -> FrozenTrial | None:
-        """Takes in a trial that has ended; gives the best so far if that is another than before."""
+        """Takes in a trial that has ended; gives the best so far if the Pareto front is another than before."""
         best = self.found.take(trial)
         if best is not None:
             self.progress.best = ended(best)

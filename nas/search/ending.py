@@ -72,6 +72,7 @@ def _finals(
             stopping=driver.stopping,
         ),
         driver.display.say,
+        driver.objectives,
     )
     driver.display.say(
         f"finals: {number_of(len(finals.finalists), 'candidate')} trained anew under "

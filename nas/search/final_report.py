@@ -1,6 +1,8 @@
 """What the finals say: their table, what follows from them in words, and the winner's document."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,10 @@ from rich.table import Table
 
 from nas.data.images import ImageData
 from nas.search import files
+from nas.search.agreement import LEAST, Agreement, agreement
 from nas.search.display import count, number_of, say
 from nas.search.finals import BASELINE, FINALIST, Finals, Standing
+from nas.search.objectives import BEST
 from nas.search.statistics import Spread, spread, standard_error
 from nas.training.recipe import METRIC
 
@@ -23,6 +27,7 @@ def write_finals(folder: Path, finals: Finals, document: Mapping[str, Any], data
         "epochs": standings[0].network.candidate.training.epochs,
         "images": {"val": len(data.val.labels), "test": len(data.test.labels) if data.test else 0},
         "networks": [_written(standing) for standing in standings],
+        **_skeleton(finals),
         "conclusion": conclusion(standings, finals, len(data.test.labels) if data.test else 0),
     }
     files.write_atomically(folder / files.FINALS, files.yaml_text(written))
@@ -44,16 +49,44 @@ def winner_document(finals: Finals, document: Mapping[str, Any]) -> dict[str, An
     search = {"seed": document["seed"], METRIC: record[METRIC]}
     record |= {METRIC: trained.value, "epochs": trained.epochs, "threads": trained.threads, "device": trained.device}
     record |= {"seconds": trained.seconds, "versions": trained.versions}
-    if trained.micro_batch is not None:
-        record["micro_batch"] = trained.micro_batch
+    for key, value, usual in (("devices", trained.devices, 1), ("micro_batch", trained.micro_batch, None)):
+        record.pop(key, None)
+        if value != usual:
+            record[key] = value
     chosen = {
-        "by": f"highest mean {METRIC} of {number_of(len(finals.finalists), 'finalist')}",
+        "by": f"{_rule(finals)} of {number_of(len(finals.finalists), 'finalist')}",
         "search": search,
         "finals": _figures(first.validation, first.values),
     }
     if first.test is not None:
         chosen["test"] = _figures(first.test, first.tests)
     return {**run.candidate.document, "record": {**record, "chosen": chosen}}
+
+
+def _rule(finals: Finals) -> str:
+    best = finals.objectives.best
+    return f"highest mean {METRIC}" if best == "accurate" else f"{BEST[best]}, by mean {METRIC} and costs,"
+
+
+def _skeleton(finals: Finals) -> dict[str, Any]:
+    """How those that were placed in a skeleton rank there; empty if none were."""
+    pairs = finals.in_skeleton()
+    if not pairs:
+        return {}
+    networks = [
+        {"name": small.network.name, "here": _mean(small), **_written(large), "kind": small.network.kind}
+        for small, large in pairs
+    ]
+    found = {key: value for key, value in asdict(_agreement(pairs)).items() if isfinite(value)} if pairs[1:] else {}
+    return {"skeleton": {"name": finals.options.skeleton, "agreement": found, "networks": networks}}
+
+
+def _agreement(pairs: Sequence[tuple[Standing, Standing]]) -> Agreement:
+    return agreement([_mean(small) for small, _ in pairs], [_mean(large) for _, large in pairs])
+
+
+def _mean(standing: Standing) -> float:
+    return standing.validation.mean if standing.validation else 0.0
 
 
 def _written(standing: Standing) -> dict[str, Any]:
@@ -67,12 +100,15 @@ def _written(standing: Standing) -> dict[str, Any]:
         "macs": candidate.cost.macs,
         "lr": candidate.training.lr,
         "weight_decay": candidate.training.weight_decay,
-        "search_value": network.search_value,
+        "search_value": network.search_values[0] if network.search_values else None,
         "validation": _figures(standing.validation, standing.values),
         "test": _figures(standing.test, standing.tests),
         "failed": standing.failed,
         "over_budget": {name: round(share, 4) for name, share in standing.over.items()},
+        "ran_on": sorted(map(str, standing.how)),
     }
+    if network.weights is not None:
+        written["weights"] = {"file": str(network.weights.path), "sha256": network.weights.fingerprint}
     if network.kind == BASELINE:
         written["architecture"] = candidate.document["architecture"]
     return written
@@ -95,9 +131,10 @@ def finals_table(standings: Sequence[Standing], seeds: int) -> Table:
         network, cost = standing.network, standing.network.candidate.cost
         notes = [f"over the limit of {name}" for name in standing.over]
         notes += [f"{standing.failed} failed"] if standing.failed else []
+        notes += ["fine-tuned"] if network.weights else []
         table.add_row(
             network.name,
-            "" if network.search_value is None else f"{network.search_value:.4f}",
+            f"{network.search_values[0]:.4f}" if network.search_values else "",
             str(standing.validation or ""),
             *([str(standing.test or "")] if tested else []),
             count(cost.parameters),
@@ -122,6 +159,8 @@ def conclusion(standings: Sequence[Standing], finals: Finals, images: int) -> st
     winner, *others = standings
     split = "test" if winner.tests else "validation"
     among = f"the best of {number_of(len(finals.finalists), 'finalist')}"
+    if finals.objectives.best != "accurate":
+        among = f"{_rule(finals)} of {number_of(len(finals.finalists), 'finalist')}"
     said = [f"{winner.network.name} is {among}, with a mean {METRIC} of {winner.validation} ({_n(winner)})."]
     beside = [network.name for network in finals.compared() or []]
     said += [_compared(winner, other, split) for other in others if other.network.name in beside]
@@ -134,9 +173,36 @@ def conclusion(standings: Sequence[Standing], finals: Finals, images: int) -> st
     elif winner.test is not None:
         error = standard_error(winner.test.mean, images)
         said.append(f"The {images} test images alone give a standard error of {error:.4f}.")
+    said += [*_ranks(winner, finals), *_unequal(standings)]
     searches = "One search and one control say" if finals.control else "One search says"
     said.append(f"{searches} nothing of the method: intervals cover training seeds only, not what a new search finds.")
     return " ".join(said)
+
+
+def _ranks(winner: Standing, finals: Finals) -> list[str]:
+    """What placing candidates in the skeleton has shown."""
+    pairs = finals.in_skeleton()
+    if len(pairs) < 2:
+        return []
+    least = f" ({LEAST} are needed for an interval)" if len(pairs) < LEAST else ""
+    said = (
+        f"Between this network and {finals.options.skeleton}, the candidates' ranks agree by {_agreement(pairs)}{least}"
+    )
+    there = {small.network.name: _mean(large) for small, large in pairs}
+    if winner.network.name in there:
+        ahead = sum(mean > there[winner.network.name] for mean in there.values())
+        said += f"; {winner.network.name} is number {ahead + 1} of {len(pairs)} there"
+    return [f"{said}."]
+
+
+def _unequal(standings: Sequence[Standing]) -> list[str]:
+    """Says so if not all were trained on the same: batch norms see what a device takes at a time."""
+    how = {standing.network.name: " and ".join(sorted(map(str, standing.how))) for standing in standings}
+    kinds = list(dict.fromkeys(filter(None, how.values())))
+    if len(kinds) < 2:
+        return []
+    listed = "; ".join(f"{', '.join(name for name in how if how[name] == kind)} on {kind}" for kind in kinds)
+    return [f"Not all were trained in the same way, so that differences are not the networks' alone: {listed}."]
 
 
 def _n(standing: Standing) -> str:

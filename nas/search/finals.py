@@ -5,14 +5,15 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from nas.data.joined import joined_fingerprint
 from nas.errors import InputError
 from nas.search import states
-from nas.search.baselines import Baseline, candidate_of, settings
+from nas.search.baselines import Baseline, Weights, candidate_of, in_skeleton, settings
+from nas.search.display import number_of
 from nas.search.driver import Driver
-from nas.search.objectives import accuracy
+from nas.search.objectives import ONE, Objectives, gains
 from nas.search.options import Budget, FinalsOptions
 from nas.search.proposal import Candidate, excess, propose
 from nas.search.statistics import Spread, spread
@@ -23,30 +24,47 @@ from nas.space.space import Space
 from nas.space.suggest import Recorded
 from nas.training.recipe import Training
 
-FINALIST, CONTROL, BASELINE = "finalist", "control", "baseline"
+FINALIST, CONTROL, BASELINE, PLACED = "finalist", "control", "baseline", "placed"
+"""What a network is: of the search, of its control, from elsewhere, or a finalist's cells in a skeleton."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """One that takes part; finalists and those of the control were trials, with a value in their search."""
+    """One that takes part; finalists and those of the control were trials, with values in their search."""
 
     name: str
     kind: str
     candidate: Candidate
     trial: int | None = None
-    search_value: float | None = None
+    search_values: Sequence[float] = ()
     parameters: Mapping[str, Scalar] = field(default_factory=dict)
+    weights: Weights | None = None  # to begin with
+
+
+class How(NamedTuple):
+    """What a training ran on, and how many images a device took at a time (None: its share of a batch)."""
+
+    device: str
+    devices: int
+    threads: int
+    micro_batch: int | None
+
+    def __str__(self) -> str:
+        pieces = "" if self.micro_batch is None else f", {self.micro_batch} images at a time"
+        return f"{self.devices} {self.device} with {number_of(self.threads, 'thread')} each{pieces}"
 
 
 @dataclass(frozen=True)
 class Standing:
-    """What came of a network: validation and test by seed; `over` says by how much it exceeds which limit."""
+    """What came of a network: validation and test by seed; `over` says by how much it exceeds which limit, `how` on
+    what its trainings ran."""
 
     network: Network
     values: Mapping[int, float]
     tests: Mapping[int, float]
     failed: int
     over: Mapping[str, float]
+    how: frozenset[How]
 
     @property
     def validation(self) -> Spread | None:
@@ -58,21 +76,21 @@ class Standing:
 
 
 def finalists(driver: Driver, kind: str) -> list[Network]:
-    """The most accurate complete trials of different architectures, as networks to be trained anew; where a search has
-    several objectives, of its Pareto front."""
+    """The best complete trials of different architectures, as networks to be trained anew: the most accurate, or where
+    a search has several objectives those of its Pareto front, in the order of its rule for the best."""
     space, top, epochs = driver.space, driver.search.finals.top, driver.search.finals.epochs
     complete = [trial for trial in trials(driver.study) if states.word(trial) == states.COMPLETE]
     if driver.objectives.several:
         complete = [trial for trial in complete if trial.number in driver.found.numbers]
     found: dict[str, Network] = {}
-    for trial in sorted(complete, key=lambda trial: (-(accuracy(trial) or 0.0), trial.number)):
+    for trial in driver.objectives.ranked(complete):
         if len(found) < top and trial.user_attrs["digest"] not in found:
             candidate = propose(space, Recorded(trial.params))
             assert isinstance(candidate, Candidate), "a complete trial was a candidate"
             recipe = candidate.training if epochs is None else replace(candidate.training, epochs=epochs)
             name = f"trial {trial.number}" if kind == FINALIST else f"{kind} trial {trial.number}"
             candidate = under(candidate, recipe, candidate.document["seed"])
-            found[candidate.digest] = Network(name, kind, candidate, trial.number, accuracy(trial), dict(trial.params))
+            found[candidate.digest] = Network(name, kind, candidate, trial.number, trial.values, dict(trial.params))
     return list(found.values())
 
 
@@ -93,9 +111,10 @@ class Finals:
     """The order of what is trained, and what comes of it.
 
     All finalists, and those of the control, are trained under the same seeds, which no search has used; the one with
-    the highest mean on validation wins. Baselines are trained by its recipe. With `tune`, it, the control's winner and
-    the baselines are then tried with as many settings each, all under the search's seed, and the best setting is
-    trained under the seeds. After all of this the test split is read.
+    the highest mean on validation wins, or with several objectives the best by their rule, of that mean and the costs.
+    Baselines are trained by its recipe. With `tune`, it, the control's winner and the baselines are then tried with as
+    many settings each, all under the search's seed, and the best setting is trained under the seeds. After all of this
+    the test split is read. Finalists placed in a skeleton are trained to see how they rank there, and for nothing else.
     """
 
     options: FinalsOptions
@@ -109,6 +128,7 @@ class Finals:
     baselines: Sequence[Baseline]
     trainings: Trainings
     say: Callable[[str], None]
+    objectives: Objectives = ONE
     _beside: dict[str, list[Network]] = field(default_factory=dict)  # baselines made, by the winner's name
     _runs: dict[tuple[str, str, Training, int], Run] = field(default_factory=dict)
 
@@ -125,7 +145,8 @@ class Finals:
 
     def wanted(self) -> list[Run]:
         """All runs that can be named so far, those done among them."""
-        runs = [run for network in (*self.finalists, *self.control) for run in self.repeats(network)]
+        own = (*self.finalists, *self.control)
+        runs = [run for network in (*own, *self.placed.values()) for run in self.repeats(network)]
         compared = self.compared()
         if compared is None:
             return runs
@@ -139,11 +160,30 @@ class Finals:
         return runs
 
     def winner(self, of: Sequence[Network]) -> Network | None:
-        """The one with the highest mean on validation, those first that never failed; None before all are trained."""
+        """The best by mean on validation, of those that failed least; None before all are trained."""
         standings = [self.standing(network) for network in of]
         if not standings or any(len(each.values) + each.failed < len(self.seeds) for each in standings):
             return None
-        return max(standings, key=_rank).network  # of equals the first, which was better in the search
+        least = min(each.failed for each in standings)
+        among = [each for each in standings if each.failed == least]
+        means = [each.validation.mean if each.validation else 0.0 for each in among]
+        points = [gains([mean, *each.network.search_values[1:]]) for mean, each in zip(means, among, strict=True)]
+        scores = self.objectives.scores(points)
+        return among[scores.index(max(scores))].network  # of equals the first, which was better in the search
+
+    @cached_property
+    def placed(self) -> dict[str, Network]:
+        """By name, finalists and those of the control with their cells in the skeleton; those left out that do not fit
+        there."""
+        made: dict[str, Network] = {}
+        for network in (*self.finalists, *self.control) if self.options.skeleton else ():
+            try:
+                candidate = in_skeleton(str(self.options.skeleton), network.candidate, self.options.epochs)
+            except InputError as error:
+                self.say(f"finals: {network.name} is left out of {self.options.skeleton}: {error}")
+                continue
+            made[network.name] = Network(f"{network.name} in {self.options.skeleton}", PLACED, candidate)
+        return made
 
     def compared(self) -> list[Network] | None:
         """The winner, that of the control, and the baselines, before tuning; None before the winner is known."""
@@ -182,6 +222,7 @@ class Finals:
             {seed: test_accuracy(test) for seed, test in tests.items() if test},
             sum(each.value is None for each in done),
             over,
+            frozenset(How(each.device, each.devices, each.threads, each.micro_batch) for each in done if each.device),
         )
 
     def standings(self) -> list[Standing]:
@@ -192,6 +233,12 @@ class Finals:
         rest = [network for network in (*self.finalists, *self.control) if network.name not in names]
         return [self.standing(network) for network in (*tuned, *rest)]
 
+    def in_skeleton(self) -> list[tuple[Standing, Standing]]:
+        """The finalists and those of the control, each with itself in the skeleton, where both could be trained."""
+        own = [network for network in (*self.finalists, *self.control) if network.name in self.placed]
+        pairs = [(self.standing(network), self.standing(self.placed[network.name])) for network in own]
+        return [(small, large) for small, large in pairs if small.values and large.values]
+
     def _made(self, winner: Network) -> Iterator[Network]:
         for each in self.baselines:
             try:
@@ -199,7 +246,7 @@ class Finals:
             except InputError as error:
                 self.say(f"finals: {each.source} is left out: {error}")
                 continue
-            yield Network(each.name, BASELINE, made)
+            yield Network(each.name, BASELINE, made, weights=each.weights)
 
     def _tunings(self, network: Network) -> list[Run]:
         tried = settings(network.candidate.training, self.options.tune, self.seed)
@@ -223,15 +270,14 @@ class Finals:
         if known not in self._runs:
             candidate = under(network.candidate, training, seed)
             data = joined_fingerprint(self.fingerprint) if join else self.fingerprint
-            text = json.dumps([candidate.document, data, self.about], sort_keys=True)
-            key = hashlib.sha256(text.encode()).hexdigest()[:16]
-            self._runs[known] = Run(network.name, purpose, candidate, key, join)
+            begin = network.weights
+            about = [candidate.document, data, self.about, *([] if begin is None else [begin.fingerprint])]
+            key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
+            self._runs[known] = Run(
+                network.name, purpose, candidate, key, join, start=None if begin is None else begin.path
+            )
         return self._runs[known]
 
 
 def _value(trained: Trained) -> float:
     return -1.0 if trained.value is None else trained.value
-
-
-def _rank(standing: Standing) -> tuple[int, float]:
-    return -standing.failed, standing.validation.mean if standing.validation else -1.0

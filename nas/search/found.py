@@ -27,17 +27,17 @@ class Found:
         return {trial.number for trial in self.front}
 
     def take(self, trial: FrozenTrial) -> FrozenTrial | None:
-        """Takes in a trial that has ended; gives the best so far if that is another than before. Of equals the lowest
-        number is the best, whichever ended first."""
+        """Takes in a trial that has ended; gives the best so far if the front is another than before. Of equals the
+        lowest number is the best, whichever ended first."""
         state = states.word(trial)
         if state in states.COUNTED:
             self.architectures.add(trial.user_attrs["digest"])
         if state != states.COMPLETE:
             return None
         self.front = joined(self.front, trial)
-        before, self.best = self.best, self.objectives.chosen(self.front)
-        if self.best is None or (before is not None and before.number == self.best.number):
+        if trial.number not in self.numbers:
             return None
+        self.best = self.objectives.chosen(self.front)
         return self.best
 
 

@@ -129,17 +129,20 @@ class FinalsOptions:
     """After the search, the `top` best candidates are trained again under `seeds` training seeds, for `epochs` (None:
     as many as in the search), and the best of them is compared with `baselines`.
 
-    `equal` scales these to the winner's parameters or MACs; `tune` is how many settings of learning rate and weight
-    decay each of those compared gets (0: the winner's recipe). `test` reads the test split for them once; `final`
-    trains the winner on all but the test split.
+    A baseline is a name or a file, or `{architecture: a name or file, weights: a file}` to be fine-tuned. `equal`
+    scales those without weights to the winner's parameters or MACs; `tune` is how many settings of learning rate and
+    weight decay each of those compared gets (0: the winner's recipe). `test` reads the test split for them once;
+    `final` trains the winner on all but the test split. In `skeleton`, a larger network, the finalists' cells are
+    trained too, to see whether they rank alike there.
     """
 
     top: int = 0
     seeds: int = 3
     epochs: int | None = None
-    baselines: Sequence[str] = ()
+    baselines: Sequence[str | Mapping[str, str]] = ()
     equal: str | None = None
     tune: int = 0
+    skeleton: str | None = None
     test: bool = False
     final: bool = False
 
@@ -149,16 +152,29 @@ class FinalsOptions:
             _within(f"{place}.{name}", getattr(self, name), low, 1000)
         if self.epochs is not None:
             _within(f"{place}.epochs", self.epochs, 1)
-        _texts(f"{place}.baselines", self.baselines)
+        if not isinstance(self.baselines, list | tuple) or not all(map(_is_baseline, self.baselines)):
+            raise InputError(
+                f"{place}.baselines: expected a list of names and files, and of {{architecture: ..., weights: ...}}; "
+                f"got {self.baselines!r:.80}"
+            )
         if self.equal not in (None, "parameters", "macs"):
             raise unknown(f"{place}.equal", "measure", self.equal, ("parameters", "macs", "null"))
         for name in ("test", "final"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(f"{place}.{name}: expected true or false; got {getattr(self, name)!r:.80}")
+        if self.skeleton is not None and not isinstance(self.skeleton, str):
+            raise InputError(f"{place}.skeleton: expected a name or a file, or null; got {self.skeleton!r:.80}")
+        for name in ("test", "final", "baselines", "skeleton"):
             if getattr(self, name) and not self.top:
                 raise InputError(f"{place}.{name}: there is no winner without {place}.top=5, for example")
-        if self.baselines and not self.top:
-            raise InputError(f"{place}.baselines: there is no winner without {place}.top=5, for example")
+
+
+def _is_baseline(given: object) -> bool:
+    match given:
+        case str() | {"architecture": str(), "weights": str()}:
+            return isinstance(given, str) or len(given) == 2
+        case _:
+            return False
 
 
 CONTROLS = ("random",)

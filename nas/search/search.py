@@ -17,7 +17,7 @@ from nas.pool import Pool, find_devices
 from nas.samplers.making import for_space
 from nas.search import files
 from nas.search.attempts import Attempt
-from nas.search.baselines import read_baselines
+from nas.search.baselines import check_skeleton, read_baselines
 from nas.search.checks import check_sampler, check_space
 from nas.search.control import control_name
 from nas.search.display import display, number_of
@@ -45,7 +45,7 @@ from nas.search.pruning import COSTS
 from nas.search.samplers import SeededSampler
 from nas.search.start import starting_points
 from nas.search.study import IDENTITY, held, open_study, shown_url, storage_errors
-from nas.search.summary import print_summary, write_best, write_end
+from nas.search.summary import print_summary, write_found
 from nas.space.space import Space
 from nas.tracking import TRACKERS, open_tracker
 from nas.training.job import Job
@@ -98,7 +98,9 @@ def search(
         check_space(candidates)
         check_sampler(candidates, sampler, pruner, seed, objectives)
         start = starting_points(candidates, search_options.start_from)
-        baselines = read_baselines(candidates, asked.baselines)
+        baselines = read_baselines(candidates, asked.baselines, options["imports"])
+        if asked.skeleton is not None:
+            check_skeleton(asked.skeleton, candidates)
         if asked.test and data.test is None:
             raise InputError(f"search.finals.test: data {data.name!r} has no test split")
         document = {key: candidates.document[key] for key in ("architecture", "training")}
@@ -146,6 +148,9 @@ def search(
             )
             for point in start:
                 shown.say(f"starts from {point.source}: {point.about}")
+            for each in baselines:
+                if each.weights is not None:
+                    shown.say(f"baseline {each.name}: {each.weights.about}")
             measured = math.inf if "latency" in objectives.names else None
             latency_limit = budget.latency or measured
             make = partial(
@@ -166,12 +171,12 @@ def search(
                 options=study_options,
                 tracker=tracker,
                 folder=folder,
-                on_best=lambda trial: write_best(folder, trial, candidates, data, name),
+                on_best=lambda _: write_found(folder, study, candidates, data, objectives, whole=False),
             )
             try:
                 with storage_errors(storage):
                     driver.run()
-                    write_end(folder, study, candidates, data, name, objectives)
+                    write_found(folder, study, candidates, data, objectives)
                     finals = end(driver, make, pin, written, pruner, data, baselines)
             except OSError as error:  # a disk that is full, a database that is gone
                 raise InputError(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from optuna.study import Study
 from optuna.trial import FrozenTrial
 from rich.console import Console
 
@@ -14,14 +15,15 @@ from nas.overrides import quoted
 from nas.search import files, states
 from nas.search.agreement import LEAST, agreement
 from nas.search.curves import curve
-from nas.search.display import best_table, number_of, say
+from nas.search.display import best_table, count, number_of, say
 from nas.search.driver import LOGS, Driver
 from nas.search.environment import without_password
 from nas.search.found import Found, ended, ended_trials
-from nas.search.objectives import ONE, Objectives, accuracy
+from nas.search.objectives import BEST, ONE, Objectives, accuracy, hypervolumes
 from nas.search.progress import Progress
 from nas.search.proposal import Candidate, propose
 from nas.search.study import JOURNAL, trials
+from nas.space.reading import read_document
 from nas.space.space import Space
 from nas.space.suggest import Recorded
 from nas.training.recipe import METRIC, Training
@@ -75,31 +77,65 @@ def best_document(trial: FrozenTrial, space: Space, data: ImageData, study: str)
     }
 
 
-def write_best(folder: Path, trial: FrozenTrial, space: Space, data: ImageData, study: str) -> None:
-    text = files.yaml_text(best_document(trial, space, data, study))
-    files.write_atomically(folder / files.BEST, f"# The best candidate of study {study!r}.\n{text}")
+def write_found(
+    folder: Path, study: Study, space: Space, data: ImageData, objectives: Objectives = ONE, whole: bool = True
+) -> None:
+    """trials.csv, best.yaml and, of several objectives, a document for each member of the Pareto front.
 
-
-def write_front(folder: Path, front: Sequence[FrozenTrial], space: Space, data: ImageData, name: str) -> None:
-    """A document for each member of the Pareto front; those of earlier members are removed."""
-    written = {f"{trial.number:04d}.yaml": best_document(trial, space, data, name) for trial in front}
-    for file, document in written.items():
-        text = f"# A candidate on the Pareto front of study {name!r}.\n{files.yaml_text(document)}"
-        files.write_atomically(folder / files.FRONT / file, text)
-    for path in (folder / files.FRONT).glob("*.yaml"):
-        if path.name not in written:
-            path.unlink()
-
-
-def write_end(folder: Path, study: Any, space: Space, data: ImageData, name: str, objectives: Objectives = ONE) -> None:
+    While the search goes on (not `whole`), members whose documents are there are not written again.
+    """
     files.write_atomically(folder / files.TRIALS, files.trials_csv(trials(study), list(space.holes)))
     found = Found(objectives)
     for trial in trials(study):
         found.take(trial)
-    if found.best is not None:
-        write_best(folder, found.best, space, data, name)
+    if found.best is None:
+        return
+    document = best_document(found.best, space, data, study.study_name)
     if objectives.several:
-        write_front(folder, found.front, space, data, name)
+        document["record"]["chosen"] = {"by": f"{BEST[objectives.best]} of {len(found.front)} on the Pareto front"}
+        _write_front(folder / files.FRONT, found.front, space, data, study.study_name, whole)
+    text = files.yaml_text(document)
+    files.write_atomically(folder / files.BEST, f"# The best candidate of study {study.study_name!r}.\n{text}")
+
+
+def _write_front(
+    folder: Path, front: Sequence[FrozenTrial], space: Space, data: ImageData, name: str, whole: bool
+) -> None:
+    paths = {folder / f"{trial.number:04d}.yaml": trial for trial in front}
+    for path, trial in paths.items():
+        if whole or not path.exists():
+            text = files.yaml_text(best_document(trial, space, data, name))
+            files.write_atomically(path, f"# A candidate on the Pareto front of study {name!r}.\n{text}")
+    for path in folder.glob("*.yaml"):
+        if path not in paths:
+            path.unlink()
+
+
+def front_documents(folder: Path) -> dict[int, Path]:
+    """The documents of the Pareto front of the study in `folder`, by the number of the trial, the most accurate first.
+
+    Of a search with one objective that is best.yaml; nothing if the study has no complete trial yet.
+    """
+    paths = sorted((folder / files.FRONT).glob("*.yaml")) or [folder / files.BEST]
+    records = {path: read_document(path)["record"] for path in paths if path.exists()}
+    order = sorted(records, key=lambda path: -records[path][METRIC])
+    return {records[path]["trial"]: path for path in order}
+
+
+def growth(study: Study) -> str:
+    """What the Pareto front dominates at the end and halfway, and of what."""
+    found = hypervolumes(study)
+    if not found.steps:
+        return ""
+    half = found.steps[(len(found.steps) - 1) // 2][1]
+    limits = ", ".join(
+        f"{count(round(least)) if name != 'latency' else f'{least:.3g} ms'} {name}"
+        for name, least in zip(found.names[1:], found.reference[1:], strict=True)
+    )
+    return (
+        f"hypervolume {found.steps[-1][1]:.4f} after {number_of(len(found.steps), 'complete candidate')}, "
+        f"{half:.4f} after half of them (reference point: accuracy {found.reference[0]:g}, {limits})"
+    )
 
 
 def proposals(progress: Progress) -> str:
@@ -139,19 +175,22 @@ def print_summary(
     """`winner` is the trial in best.yaml if finals have chosen it; None: the best of the search."""
     counts = driver.progress.counts
     best = driver.progress.best
+    rule = ""
     say(console)
     if best is not None:
         digests = {trial.number: trial.user_attrs.get("digest", "") for trial in trials(driver.study)}
         if driver.objectives.several:
             front = [ended(trial) for trial in driver.found.front]
             console.print(best_table(front, digests, len(front), "Pareto front"))
+            say(console, growth(driver.study))
+            rule = f", {BEST[driver.objectives.best]} of {len(front)} on the front" if winner is None else ""
         else:
             console.print(best_table(ended_trials(driver.study), digests))
         number = best.number if winner is None else winner
         candidate = propose(driver.space, Recorded(trials(driver.study)[number].params))
         assert isinstance(candidate, Candidate), "a complete trial was a candidate"
         sketches = cell_sketches(candidate.architecture) or {"network": sketch(candidate.architecture.plan)}
-        say(console, f"\nbest candidate, trial {number}:")
+        say(console, f"\nbest candidate, trial {number}{rule}:")
         for name, text in sketches.items():
             say(console, f"  {name}: {text}")
     told = ", ".join(f"{counts[state]} {state}" for state in states.STATES if counts[state]) or "nothing trained"

@@ -49,6 +49,7 @@ class Run:
     key: str
     join: bool = False  # trained on the validation images, too
     test: bool = False
+    start: Path | None = None  # weights to begin with
 
     @property
     def id(self) -> tuple[str, bool]:
@@ -85,6 +86,7 @@ class Trained:
     epochs: int = 0
     seconds: float = 0.0
     device: str = ""
+    devices: int = 1
     threads: int = 0
     micro_batch: int | None = None
     latency: float | None = None
@@ -165,7 +167,7 @@ class Trainings:
         job = self.job(candidate.document, self._checkpoint(run), attempt)
         limit = None if job.latency_limit is None else math.inf  # measured, and never refused
         weights = self.folder / FINALS / WEIGHTS if run.join else None
-        job = replace(job, latency_limit=limit, test=run.test, join=run.join, weights=weights)
+        job = replace(job, latency_limit=limit, test=run.test, join=run.join, weights=weights, start=run.start)
         self.pool.start(key, job, self.folder / FINALS / LOGS / f"{run.file}.log", attempt.need)
         self._live[key] = (run, attempt)
         cost = candidate.cost
@@ -223,6 +225,7 @@ class Trainings:
             epochs=result.epochs,
             seconds=round(result.seconds, 3),
             device=result.device,
+            devices=result.devices,
             threads=result.threads,
             micro_batch=result.micro_batch,
             latency=None if result.latency is None else 1000 * result.latency.median,

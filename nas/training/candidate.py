@@ -23,6 +23,8 @@ from nas.training.latency import LatencyLimit
 from nas.training.recipe import Training
 from nas.training.result import Report, Result
 from nas.training.seeds import derived_seed
+from nas.training.starting import fingerprint
+from nas.weights import load_weights
 
 
 def train_candidate(
@@ -40,6 +42,7 @@ def train_candidate(
     report: Report | None = None,
     checkpoint: Path | None = None,
     weights: Path | None = None,
+    start: Path | None = None,
     test: bool = False,
 ) -> Result:
     """Builds and trains the document's network on `data()`.
@@ -47,7 +50,8 @@ def train_candidate(
     On a CPU, the same document, data, threads, devices and micro-batch give the same numbers to the last digit. Sets
     the number of torch's threads in this process. `devices`, `micro_batch`, `sync_batch_norm`, `report`, `checkpoint`
     and `test` are those of `fit`; the final weights (averaged ones with EMA) are written to `weights`, unless `report`
-    ended the training.
+    ended the training. `start` is a file of weights to begin with, `load_weights`' with `head=None`, instead of drawn
+    ones.
 
     With a `latency_limit`, in milliseconds per batch of `latency_batch` images, the network is measured first.
 
@@ -66,7 +70,10 @@ def train_candidate(
         architecture, in_channels=images.channels, classes=images.classes, input_size=images.size, aux=True
     ).to(memory_format=torch.channels_last)
     set_drop_path(network, training.drop_path)
-    identity = [architecture.to_document(), training.to_document(), seed, images.fingerprint]
+    identity: list[Any] = [architecture.to_document(), training.to_document(), seed, images.fingerprint]
+    if start is not None:
+        load_weights(network, start, head=None)
+        identity.append(fingerprint(start))
     limit = None
     if latency_limit is not None:
         begun = checkpoint is not None and checkpoint.exists()  # it was fast enough then; measurements vary

@@ -30,6 +30,8 @@ class Job:
     """Whether the test split is read once it has been trained; its finished checkpoint is not trained further."""
     weights: Path | None = None
     """Where the final weights are written."""
+    start: Path | None = None
+    """Weights that it begins with, in place of drawn ones."""
     join: bool = False
     """Whether it is trained on the validation images, too."""
 
@@ -77,6 +79,7 @@ def run(job: Job | Screening, report: Report, threads: int) -> Result | TooSlow 
             report=report,
             checkpoint=job.checkpoint,
             weights=job.weights,
+            start=job.start,
             test=job.test,
         )
     except OverLimit as over:

@@ -35,12 +35,13 @@ class _Fit:
 
 
 def load_weights(
-    network: Network, source: Mapping[str, Tensor] | str | Path, *, strict: bool = True, head: bool = True
+    network: Network, source: Mapping[str, Tensor] | str | Path, *, strict: bool = True, head: bool | None = True
 ) -> Loaded:
     """Fills `network` from a state dict, or from a safetensors or torch file of one.
 
     The names may be our own, or those of torchvision (googlenet_bn, inception_v3) or timm (inception_v3, inception_v4,
-    inception_resnet_v2); which, is found out. Heads for other classes are left as they are with `head=False`.
+    inception_resnet_v2); which, is found out. `head=False` leaves what gives logits as it is; `head=None` leaves only
+    heads for another number of classes, and aux heads that the source has nothing of.
 
     What is put right by itself: aux heads that the network was built without are left in the source; where a source
     has no gammas at all they become 1; counts of batches may be absent; of 1001 classes the first, background, is
@@ -55,16 +56,25 @@ def load_weights(
     target = network.state_dict()
     fit = _best(network, target, given)
     heads = {key for key in target if _layer(key) in _heads(network)}
-    wanted = {key: name for key, name in fit.names.items() if head or key not in heads}
+    left = set() if head else heads
+    if head is None:
+        there = {key: given[fit.names[key]] for key in heads if fit.names.get(key) in given}
+        fitting = {key for key, value in there.items() if _fits(_without_background(value, target[key]), target[key])}
+        others = {_layer(key) for key in heads - fitting}
+        left = {key for key in heads if _layer(key) in others}
+        for name in network.aux_weights:
+            inside = {key for key in target if key.startswith(f"{name}.")}
+            left |= set() if any(fit.names.get(key) in given for key in inside) else inside
+    wanted = {key: name for key, name in fit.names.items() if key not in left}
     no_gamma = not any(name in given for key, name in wanted.items() if key.endswith(".norm.weight"))
 
     values: dict[str, Tensor] = {}
-    missing = [key for key in target if key not in fit.names]
+    missing = [key for key in target if key not in fit.names and key not in left]
     misfits: dict[str, str] = {}
     for key, name in wanted.items():
         if name in given:
             value = _without_background(given[name], target[key]) if key in heads else given[name]
-            if value.shape == target[key].shape and value.is_floating_point() == target[key].is_floating_point():
+            if _fits(value, target[key]):
                 values[key] = value
             else:
                 misfits[key] = f"{name} {_described(given[name])} for {_described(target[key])}"
@@ -137,6 +147,10 @@ def _heads(network: Network) -> set[str]:
 def _layer(key: str) -> str:
     """The layer of a state dict's key, without `conv.weight`, `norm.bias` or the like."""
     return key.rsplit(".", 2)[0]
+
+
+def _fits(value: Tensor, target: Tensor) -> bool:
+    return value.shape == target.shape and value.is_floating_point() == target.is_floating_point()
 
 
 def _without_background(value: Tensor, target: Tensor) -> Tensor:

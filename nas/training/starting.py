@@ -1,0 +1,52 @@
+"""What a training that starts from a file of weights takes from it; found out before anything is trained.
+
+Imports torch only where that is looked at, so that the driver can have it done in another process.
+"""
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+
+def fingerprint(weights: Path) -> str:
+    """Of what is in the file."""
+    return sha256(weights.read_bytes()).hexdigest()
+
+
+def tried(
+    architecture: Mapping[str, Any],
+    shape: tuple[int, int, int],
+    classes: int,
+    weights: Path,
+    imports: Sequence[str] = (),
+) -> str:
+    """What the network of an architecture document takes from a file of weights, and what it does not, in words.
+
+    `shape` is that of an image: channels, height, width. `imports` are modules that register ops.
+
+    Raises:
+        InputError: no such file, or something but the heads does not fit; all that does not is named.
+    """
+    from nas.architecture import Architecture
+    from nas.architecture.own_ops import import_own
+    from nas.network import build_network
+    from nas.weights import load_weights
+
+    import_own(imports)
+    channels, *size = shape
+    built = Architecture.from_document(architecture)
+    network = build_network(built, in_channels=channels, classes=classes, input_size=(size[0], size[1]), aux=True)
+    loaded = load_weights(network, weights, head=None)
+    counts = ".num_batches_tracked"
+    said = [f"{loaded.naming} names"]
+    if new := dict.fromkeys(key.rsplit(".", 1)[0] for key in loaded.fresh if not key.endswith(counts)):
+        said.append(f"drawn anew: {_listed(list(new))}")
+    if loaded.unused:
+        said.append(f"not used of it: {_listed(loaded.unused)}")
+    return f"starts from {weights} ({'; '.join(said)})"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:6])
+    return f"{shown} and {len(names) - 6} more" if len(names) > 6 else shown
