@@ -3,8 +3,19 @@
 import os
 import platform
 from datetime import date
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+PACKAGES = (
+    "torch",
+    "pytorch-lightning",
+    "optuna",
+    "hydra-core",
+    "wandb",
+    "numpy",
+    "torchvision",
+    "timm",
+)
 
 
 def described() -> str:
@@ -18,12 +29,17 @@ def described() -> str:
         platform.processor() or platform.machine(),
     )
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    packages = ", ".join(
-        f"{name} {version(name)}" for name in ("torch", "pytorch-lightning", "optuna", "hydra-core", "wandb", "numpy")
-    )
+    packages = ", ".join(filter(None, map(_installed, PACKAGES)))
     return (
         f"{date.today()}; {model}, {cores} cores, {platform.system()}; Python {platform.python_version()}, {packages}"
     )
+
+
+def _installed(package: str) -> str:
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        return ""
 
 
 def _lines(path: Path) -> list[str]:

@@ -1,0 +1,68 @@
+"""Batch norms folded into the layers before them compute the same."""
+
+from random import Random
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nas.architecture import Architecture
+from nas.architecture.context import context
+from nas.compose import configuration
+from nas.network import Network, build_network, folded
+from nas.search.spaces import at_data
+from nas.space.suggest import RandomSuggest
+
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+
+
+def with_random_norms(network: Network) -> Network:
+    """In float64 and evaluating; fresh statistics and gains would hide a wrong order."""
+    generator = torch.Generator().manual_seed(0)
+    for name, tensor in network.double().state_dict().items():
+        if name.endswith("running_var"):
+            tensor.uniform_(0.5, 2, generator=generator)
+        elif tensor.dim() == 1:
+            tensor.uniform_(-1, 1, generator=generator)
+    return network.eval()
+
+
+def assert_folding_changes_nothing(network: Network, images: Tensor) -> None:
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    with torch.inference_mode():
+        torch.testing.assert_close(folded(network)(images), network(images), rtol=1e-11, atol=1e-11)
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+@pytest.mark.parametrize("name", ["bn_inception", "googlenet_bn", "inception_resnet_v1", "resnet18"])
+def test_a_folded_published_network_gives_the_same_logits(name: str) -> None:
+    network = with_random_norms(build_network(Architecture.load(name), in_channels=3, classes=10, input_size=96))
+    assert_folding_changes_nothing(network, torch.randn(1, 3, 96, 96, dtype=torch.float64))
+    assert not any(isinstance(module, NORMS) for module in folded(network).modules())
+
+
+@pytest.mark.parametrize("space", ["inception_cell", "nasbench201"])
+def test_folded_candidates_give_the_same_logits(space: str) -> None:
+    composed = configuration([f"+search={space}"]).space
+    assert composed is not None
+    for seed in range(5):
+        document = at_data(composed, 1, 28, 10).sample(RandomSuggest(Random(seed)), context)
+        network = build_network(Architecture.from_document(document), in_channels=1, classes=10, input_size=28)
+        assert_folding_changes_nothing(with_random_norms(network), torch.randn(2, 1, 28, 28, dtype=torch.float64))
+
+
+def test_biases_missing_scales_and_linear_layers_are_folded_and_a_norm_of_its_own_stays() -> None:
+    norm = {"eps": 0.01, "scale": False}
+    chain = [
+        {"op": "conv", "width": 4, "kernel": 3, "bias": True, "norm": norm},
+        {"op": "norm"},
+        {"op": "global_pool"},
+        {"op": "linear", "width": 6, "norm": {}},
+        {"op": "linear", "width": "classes"},
+    ]
+    document = {"input": {"channels": 3, "size": 8}, "classes": 10, "network": chain}
+    architecture = Architecture.from_document({"architecture": document})
+    network = with_random_norms(build_network(architecture, in_channels=3, classes=10))
+    assert_folding_changes_nothing(network, torch.randn(2, 3, 8, 8, dtype=torch.float64))
+    assert sum(isinstance(module, NORMS) for module in folded(network).modules()) == 1
