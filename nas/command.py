@@ -43,6 +43,8 @@ def _run(given: Sequence[str]) -> int:
             raise InputError("architecture: a search finds it; leave out either architecture=... or +search=...")
         if options["cell"] is not None:
             raise InputError("cell: places a found cell in a network to train; leave out cell=... or +search=...")
+        if options["weights"] is not None:
+            raise InputError("weights: a search trains from scratch; leave out weights=... or +search=...")
         if options["test"]:
             raise InputError("test: a search never reads the test split; retrain its best.yaml with test=true")
         from nas.search.search import search

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from search_parts import PROGRAM, SLOT, Searched, prepared, whole_search
 
+from nas.architecture import Architecture
 from nas.command import main
+from nas.network import build_network
 from nas.search.train import DEFAULT
 from nas.training.recipe import METRIC
 
@@ -199,6 +202,70 @@ def test_a_cell_that_cannot_be_placed_is_refused_before_anything_is_written(
     assert main([*arguments, *IMAGES]) == 2
     assert message in capsys.readouterr().err
     assert not (home / "studies").exists()
+
+
+def test_a_training_begins_with_weights_and_says_what_did_not_come_from_them(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    safetensors = pytest.importorskip("safetensors.torch", reason="writes a safetensors file")
+    assert main(["architecture=doc.yaml", *IMAGES, "training.epochs=12", "training.lr=0.05"]) == 0
+    first = home / "studies" / "doc" / "train-001"
+    began = read(first / "result.yaml")[METRIC]
+    assert began > 0.5
+    state = torch.load(first / "weights.pt", weights_only=True)
+    (head,) = (name for name in state if name.endswith("linear.weight"))
+    others = {**state, head: torch.zeros(7, 4), head.replace("weight", "bias"): torch.zeros(7)}
+    safetensors.save_file(others, "others.safetensors")
+    capsys.readouterr()
+    still = ["architecture=doc.yaml", *IMAGES, "training.lr=1e-9", "training.epochs=1"]
+    assert main([*still, f"weights={first / 'weights.pt'}"]) == 0
+    assert "weights.pt (our own names)" in " ".join(capsys.readouterr().out.split())
+    document = read(home / "studies" / "doc" / "train-002" / "document.yaml")
+    assert document["record"][METRIC] == began, "nothing has been learned"
+    assert document["record"]["weights"]["file"] == str(first / "weights.pt")
+    assert main([f"architecture={first.parent}/train-002/document.yaml", *still[1:], "study.name=again"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "without weights=FILE, this training begins from scratch" in said
+    assert "the search had" not in said
+    assert main([*still, "weights=others.safetensors"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    layer = head.removesuffix(".weight")
+    assert f"starts from others.safetensors (our own names; drawn anew: {layer})" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["weights=none.pt"], "weights: no file 'none.pt'"),
+        (["weights=doc.yaml"], "doc.yaml: cannot be read as weights alone"),
+        (["weights=wide.pt"], "of another shape: body.conv.weight (9×1×3×3) for (4×1×3×3)"),
+        (["weights=wide.pt", "+search=tiny.yaml"], "weights: a search trains from scratch"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused_before_anything_is_written(
+    arguments: list[str], message: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    architecture = Architecture.from_document(yaml.safe_load(DOCUMENT.replace("width: 4", "width: 9"))["architecture"])
+    torch.save(build_network(architecture, in_channels=1, classes=3).state_dict(), "wide.pt")
+    document = [] if "+search=tiny.yaml" in arguments else ["architecture=doc.yaml"]
+    assert main([*document, *IMAGES, *arguments]) == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert not (home / "studies").exists()
+
+
+def test_what_was_found_on_more_than_one_device_or_in_micro_batches_is_trained_so_or_noted(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = []
+    for record in ("{}", "{micro_batch: 8, devices: 2}"):
+        (home / "doc.yaml").write_text(f"{DOCUMENT}record: {record}", encoding="utf-8")
+        assert main(["architecture=doc.yaml", *IMAGES, "trainer.max_epochs=1"]) == 0
+        results.append(read(home / "studies" / "doc" / f"train-00{len(results) + 1}" / "result.yaml"))
+    assert "it was found on 2 devices at once and is trained on one here" in " ".join(capsys.readouterr().out.split())
+    assert [result.get("micro_batch") for result in results] == [None, 8]
+    (home / "doc.yaml").write_text(f"{DOCUMENT}record: {{micro_batch: many}}", encoding="utf-8")
+    assert main(["architecture=doc.yaml", *IMAGES]) == 2
+    assert "record.micro_batch: expected a whole number from 1 to" in capsys.readouterr().err
 
 
 def test_other_images_than_a_document_was_found_on_are_noted(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

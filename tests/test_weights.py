@@ -248,3 +248,21 @@ def test_published_weights_fit_the_small_variant_and_another_number_of_classes()
     assert loaded.fresh == ("classifier.linear.weight", "classifier.linear.bias")
     assert {name.split(".")[0] for name in loaded.unused} == {"AuxLogits"}
     assert bool((network.get_parameter("conv1.conv.weight") == 1).all())
+
+
+def test_to_start_from_others_weights_heads_for_other_classes_and_missing_aux_heads_are_left_as_they_are() -> None:
+    source, network = tiny(classes=4, aux=True, seed=1), tiny(classes=9, aux=True)
+    before = state(network)
+    loaded = load_weights(network, source.state_dict(), head=None)
+    heads = {name for name in before if name.startswith(("side.", "classifier."))}
+    assert set(loaded.fresh) == heads
+    assert all(torch.equal(state(network)[name], before[name]) for name in heads)
+    assert torch.equal(state(network)["stem.conv.weight"], source.state_dict()["stem.conv.weight"])
+
+    plain, network = tiny(seed=1), tiny(aux=True)
+    kept = {name: value for name, value in plain.state_dict().items() if not name.startswith("side.")}
+    loaded = load_weights(network, kept, head=None)
+    assert {name.partition(".")[0] for name in loaded.fresh} == {"side"}
+    assert torch.equal(network.state_dict()["classifier.linear.weight"], plain.state_dict()["classifier.linear.weight"])
+    with pytest.raises(InputError, match=r"missing: stem\.conv\.weight"):
+        load_weights(tiny(), {name: value for name, value in kept.items() if "stem.conv" not in name}, head=None)

@@ -170,11 +170,9 @@ class FinalsOptions:
 
 
 def _is_baseline(given: object) -> bool:
-    match given:
-        case str() | {"architecture": str(), "weights": str()}:
-            return isinstance(given, str) or len(given) == 2
-        case _:
-            return False
+    if not isinstance(given, Mapping):
+        return isinstance(given, str)
+    return set(given) == {"architecture", "weights"} and all(isinstance(value, str) for value in given.values())
 
 
 CONTROLS = ("random",)

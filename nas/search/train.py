@@ -16,11 +16,12 @@ from nas.overrides import Edit, edited
 from nas.pool import cores
 from nas.search import files
 from nas.search.display import count, duration, number_of, say
-from nas.search.options import PoolOptions, StudyOptions, TrainerOptions, checked_name, section, study_folder
+from nas.search.options import MOST, PoolOptions, StudyOptions, TrainerOptions, checked_name, section, study_folder
 from nas.search.study import JOURNAL
 from nas.space.reading import read_document
 from nas.training.recipe import METRIC, Training
 from nas.training.result import NotFinite
+from nas.training.starting import fingerprint, tried
 
 DEFAULT = "inception_small"
 
@@ -36,6 +37,8 @@ def train(
 
     Its own training section, seed and threads hold unless overridden. Result, weights and document go to a folder of
     their own, `train-001` and so on, in the folder of its study (or of the network's name).
+
+    With `options["weights"]`, a file, the training begins with those; heads for other classes are drawn anew.
 
     With `options["cell"]` the document is a skeleton, whose places take found cells; what it does not say of the
     training is taken from where they were found.
@@ -55,6 +58,7 @@ def train(
     test = options["test"]
     if not isinstance(test, bool):
         raise InputError(f"test: expected true or false; got {test!r}")
+    weights = _file(options["weights"])
     found = next((each for each in sources.values() if not each.single), None)
     document = _document(path, architecture_edits, training, trainer.max_epochs, study.seed, found)
     record = document["record"]
@@ -79,6 +83,10 @@ def train(
         f"{data.channels}×{data.size[0]}×{data.size[1]}; {number_of(recipe.epochs, 'epoch')} on {data.name}",
     )
     _note_differences(record, data, console)
+    if weights is None and "weights" in record:
+        say(console, "note: it began with weights from a file; without weights=FILE, this training begins from scratch")
+    if weights is not None:
+        say(console, tried(architecture.to_document(), (data.channels, *data.size), data.classes, weights))
 
     from nas.training.candidate import train_candidate  # torch takes seconds to import; errors come before it
 
@@ -95,9 +103,11 @@ def train(
             threads=pool.threads or record.get("threads") or cores(),
             accelerator=trainer.accelerator,
             precision=trainer.precision,
+            micro_batch=record.get("micro_batch"),
             report=report,
             checkpoint=folder / "checkpoint.pt",
             weights=folder / "weights.pt",
+            start=weights,
             test=test,
         )
     except NotFinite as error:
@@ -111,15 +121,20 @@ def train(
         "threads": result.threads,
         "device": result.device,
         "versions": result.versions,
+        **({} if result.micro_batch is None else {"micro_batch": result.micro_batch}),
     }
     written = {"architecture": architecture.to_document(), "training": recipe.to_document(), "seed": document["seed"]}
-    about = {"data": {"name": data.name, "fingerprint": data.fingerprint, "class_names": list(data.class_names)}}
+    about: dict[str, Any] = {
+        "data": {"name": data.name, "fingerprint": data.fingerprint, "class_names": list(data.class_names)}
+    }
+    if weights is not None:
+        about["weights"] = {"file": str(weights), "sha256": fingerprint(weights)}
     if sources:
         about["cells"] = {"skeleton": source, **{place or "all": each.name for place, each in sources.items()}}
     files.write_atomically(folder / "document.yaml", files.yaml_text({**written, "record": {**outcome, **about}}))
     files.write_atomically(folder / "result.yaml", files.yaml_text(outcome))
     say(console, f"{METRIC} {result.value:.4f} after {number_of(result.epochs, 'epoch')} in {duration(result.seconds)}")
-    if METRIC in record and record["data"].get("fingerprint") == data.fingerprint:
+    if METRIC in record and weights is None and "weights" not in record and _found_on(record, data):
         say(console, f"the search had {record[METRIC]!r}, this training has {result.value!r}")
     if result.test is not None:
         files.record_test_read(folder.parent, architecture.digest, source, result.test)
@@ -155,9 +170,10 @@ def _document(
     if not isinstance(own_seed, int) or isinstance(own_seed, bool) or own_seed < 0:
         raise InputError(f"{path}: seed: expected a whole number of at least 0; got {own_seed!r:.80}")
     record = _section(document, "record", path)
-    threads = record.get("threads")
-    if threads is not None and (not isinstance(threads, int) or isinstance(threads, bool) or not 1 <= threads <= 1024):
-        raise InputError(f"{path}: record.threads: expected a whole number from 1 to 1024; got {threads!r:.80}")
+    for key, most in (("threads", 1024), ("devices", 1024), ("micro_batch", MOST)):
+        value = record.get(key)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most):
+            raise InputError(f"{path}: record.{key}: expected a whole number from 1 to {most}; got {value!r:.80}")
     return {
         "architecture": edited(document["architecture"], edits),
         "training": recipe,
@@ -173,7 +189,26 @@ def _section(document: Mapping[str, Any], key: str, path: Path) -> dict[str, Any
     return section or {}
 
 
+def _file(weights: object) -> Path | None:
+    if weights is None:
+        return None
+    path = Path(str(weights)).expanduser()
+    if not path.is_file():
+        raise InputError(f"weights: no file {str(weights)!r:.200}")
+    return path
+
+
+def _found_on(record: Mapping[str, Any], data: ImageData) -> bool:
+    return bool(record["data"].get("fingerprint") == data.fingerprint)
+
+
 def _note_differences(record: Mapping[str, Any], data: ImageData, console: Console) -> None:
+    if (devices := record.get("devices", 1)) > 1:
+        say(
+            console,
+            f"note: it was found on {devices} devices at once and is trained on one here; its batch norms see other "
+            "images, so the figures will differ",
+        )
     found_on = record["data"]
     if found_on.get("fingerprint", data.fingerprint) != data.fingerprint:
         say(console, f"note: these are not the images it was found on ({found_on.get('name')}); results do not compare")
