@@ -154,10 +154,21 @@ def _space(given: Namespace) -> None:
             print(path)
 
 
+def _sync_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("study", type=Path, metavar="STUDY", help="the folder of a study, such as studies/NAME")
+
+
+def _sync(given: Namespace) -> None:
+    from nas.tracking.upload import upload
+
+    upload(given.study, print)
+
+
 VERBS = {
     "draw": Verb("Draw a network, or one of its cells, as SVG.", _draw_arguments, _draw),
     "describe": Verb("List the ops of a network with shapes, parameters and MACs.", _describe_arguments, _describe),
     "space": Verb("Say what a search space holds: documents, networks, their prices.", _space_arguments, _space),
+    "sync": Verb("Upload a study's W&B runs, as a sweep with a workspace.", _sync_arguments, _sync),
 }
 
 if __name__ == "__main__":

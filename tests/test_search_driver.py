@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from io import StringIO
 from pathlib import Path
@@ -29,6 +29,7 @@ from nas.search.driver import SECONDS, Stop
 from nas.search.options import Budget
 from nas.search.proposer import PATIENCE
 from nas.search.study import JOURNAL, load_study, trials
+from nas.tracking.tracker import Draw
 
 TRIALS = 4
 
@@ -39,14 +40,25 @@ class Recorder:
     def __init__(self) -> None:
         self.told: list[tuple[object, ...]] = []
 
-    def start(self, number: int, parameters: Mapping[str, object], facts: Mapping[str, object]) -> None:
+    def start(
+        self, number: int, parameters: Mapping[str, object], facts: Mapping[str, object], draw: Draw | None = None
+    ) -> None:
         self.told.append(("start", number, dict(parameters), dict(facts)))
 
     def report(self, number: int, epoch: int, metrics: Mapping[str, float]) -> None:
         self.told.append(("report", number, epoch, dict(metrics)))
 
-    def finish(self, number: int, state: str, summary: Mapping[str, object]) -> None:
-        self.told.append(("finish", number, state, dict(summary)))
+    def finish(self, number: int, state: str, summary: Mapping[str, object], marks: Sequence[str] = ()) -> None:
+        self.told.append(("finish", number, state, dict(summary), *marks))
+
+    def stand(self, ended: int, values: Callable[[], Mapping[str, object]]) -> None:
+        self.told.append(("stand", ended, values()))
+
+    def best(self, number: int, files: Callable[[], Mapping[str, bytes | Path]], facts: Mapping[str, object]) -> None:
+        self.told.append(("best", number))
+
+    def conclude(self, values: Callable[[], Mapping[str, object]]) -> None:
+        self.told.append(("conclude", values()))
 
     def close(self) -> None:
         self.told.append(("close",))
@@ -318,14 +330,16 @@ def test_the_best_is_the_first_of_the_highest_and_is_told_at_once(tmp_path: Path
     assert [trial.value for trial in found] == sorted(trial.value for trial in found)
 
 
-def test_the_tracker_hears_of_each_trained_candidate_once_and_of_no_other(tmp_path: Path) -> None:
+def test_the_tracker_hears_of_each_candidate_once_and_of_epochs_of_those_that_were_trained(tmp_path: Path) -> None:
     heard = Recorder()
     with driver(tmp_path, 3, budget=Budget(parameters=60), tracker=heard) as running:
         running.run()
         table = {int(row["number"]): row for row in rows(running)}
     trained = [number for number, row in table.items() if row["state"] == "complete"]
-    assert [told[1] for told in heard.told if told[0] == "start"] == trained
-    assert [told[1:3] for told in heard.told if told[0] == "finish"] == [(number, "complete") for number in trained]
+    assert len(trained) < len(table)
+    assert [told[1] for told in heard.told if told[0] == "start"] == list(table)
+    assert [told[1:3] for told in heard.told if told[0] == "finish"] == [(n, table[n]["state"]) for n in table]
+    assert [told[1] for told in heard.told if told[0] == "stand"] == list(range(1, len(table) + 1))
     for _, number, parameters, facts in (told for told in heard.told if told[0] == "start"):
         assert parameters == trials(running.study)[number].params
         row = table[number]

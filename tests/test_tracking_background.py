@@ -13,15 +13,24 @@ class Slow:
         self.told = []
         self.threads = set()
 
-    def start(self, number, parameters, facts):
+    def start(self, number, parameters, facts, draw):
         self.released.wait(20)
         self._note("start", number, parameters, facts)
 
     def report(self, number, epoch, metrics):
         self._note("report", number, epoch, metrics)
 
-    def finish(self, number, state, summary):
-        self._note("finish", number, state, summary)
+    def finish(self, number, state, summary, marks):
+        self._note("finish", number, state, summary, *marks)
+
+    def stand(self, ended, values):
+        self._note("stand", ended, values())
+
+    def best(self, number, files, facts):
+        self._note("best", number, files(), facts)
+
+    def conclude(self, values):
+        self._note("conclude", values())
 
     def close(self):
         self._note("close")
@@ -51,18 +60,26 @@ def test_calls_return_while_the_tracker_is_still_busy_with_the_first():
     tracker.start(0, {"width": 8}, {"macs": 3})
     tracker.report(0, 1, metrics)
     metrics["val/accuracy"] = 0.0  # what was reported stays as it was
-    tracker.finish(0, "complete", {"value": 0.5})
-    assert slow.told == []
+    tracker.finish(0, "complete", {"value": 0.5}, ["retried"])
+    asked = []
+    tracker.best(0, lambda: asked.append("files") or {}, {"macs": 3})
+    tracker.stand(1, lambda: asked.append("values") or {"best": 0.5})
+    tracker.conclude(lambda: {"best": 0.5})
+    assert slow.told == asked == []
     slow.released.set()
     tracker.close()
     assert slow.told == [
         ("start", 0, {"width": 8}, {"macs": 3}),
         ("report", 0, 1, {"val/accuracy": 0.5}),
-        ("finish", 0, "complete", {"value": 0.5}),
+        ("finish", 0, "complete", {"value": 0.5}, "retried"),
+        ("best", 0, {}, {"macs": 3}),
+        ("stand", 1, {"best": 0.5}),
+        ("conclude", {"best": 0.5}),
         ("close",),
     ]
+    assert asked == ["files", "values"]
     assert slow.threads.isdisjoint({get_ident()})
-    assert tracker.where() == "heard 4"
+    assert tracker.where() == "heard 7"
     assert warnings == []
 
 

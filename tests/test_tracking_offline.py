@@ -11,11 +11,12 @@ from struct import pack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tracking_parts import on_disk
 from wandb_server import forget_account
 
 from nas.errors import InputError
-from nas.tracking.offline import _messages, read_run, read_runs
-from nas.tracking.weights_and_biases import WandbTracker
+from nas.tracking import About, WandbTracker
+from nas.tracking.offline import _messages, last_step, read_run, read_runs
 
 BLOCK = 32768
 HEADER = b":W&B" + pack("<HB", 0xBEE1, 0)
@@ -69,17 +70,17 @@ def study(monkeypatch, tmp_path):
 
 
 def tracker(study):
-    return WandbTracker("tiny", "identity", study, warn=pytest.fail)
+    return WandbTracker(About("tiny", "identity", study), pytest.fail)
 
 
 def test_a_run_reads_as_in_the_reader_of_wandb_itself(study):
     mirror = tracker(study)
-    mirror.start(7, {"cells.normal.width": 64, "note": "é" * 50_000}, {"macs": 10**12, "digest": "abc"})
+    mirror.start(7, {"width": 64, "note": "é" * 50_000}, {"macs": 10**12, "digest": "abc"})
     for epoch in range(300):
         mirror.report(7, epoch, {"val/accuracy": epoch / 300, "train/loss": 1e-30 * epoch})
     mirror.finish(7, "failed", {"value": None, "reason": "loss is NaN"})
     mirror.close()
-    (path,) = study.glob("wandb/offline-run-*/run-*.wandb")
+    (path,) = study.glob("wandb/offline-run-*/run-*-7.wandb")
     assert path.stat().st_size > 3 * BLOCK
     run = read_run(path)
 
@@ -112,7 +113,7 @@ def test_a_candidate_that_went_on_later_reads_as_one_run(study):
     first.report(0, 1, {"loss": 3.0})
     first.report(0, 2, {"loss": 2.0})
     first.close()
-    (interrupted,) = read_runs(study / "wandb").values()
+    (interrupted,) = on_disk(study)
     assert (interrupted.exit_code, interrupted.tags) == (255, ("interrupted",))
 
     then = tracker(study)
@@ -121,8 +122,9 @@ def test_a_candidate_that_went_on_later_reads_as_one_run(study):
     then.report(0, 3, {"loss": 1.0})
     then.finish(0, "complete", {"value": 0.75})
     then.close()
-    (run,) = read_runs(study / "wandb").values()
-    assert [(row["_step"], row["loss"]) for row in run.history] == [(1, 3.0), (2, 2.5), (3, 1.0)]
+    (run,) = on_disk(study)
+    assert [(row["_step"], row["loss"]) for row in run.history] == [(1, 3.0), (2, 2.0), (3, 1.0)]
+    assert (last_step(study / "wandb", run.id), last_step(study / "wandb", "another")) == (3, -1)
     assert (run.exit_code, run.tags, run.summary["value"]) == (0, ("complete",), 0.75)
     assert run.started == interrupted.started
 
@@ -131,10 +133,10 @@ def test_a_killed_search_leaves_its_records_and_the_next_goes_on_in_the_same_run
     program = """
 import os, signal, sys, time
 from pathlib import Path
-from nas.tracking import open_tracker
+from nas.tracking import About, open_tracker
 from nas.tracking.offline import read_runs
 study = Path(sys.argv[1])
-tracker = open_tracker("wandb", study="tiny", identity="identity", folder=study, warn=print)
+tracker = open_tracker("wandb", About("tiny", "identity", study), print)
 tracker.start(0, {"width": 8}, {})
 tracker.report(0, 1, {"loss": 3.0})
 while not any(run.history for run in read_runs(study / "wandb").values()):
@@ -143,7 +145,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     subprocess.run([sys.executable, "-c", program, str(study)], env=environment, timeout=60)
-    (killed,) = read_runs(study / "wandb").values()
+    (killed,) = on_disk(study)
     assert [row["loss"] for row in killed.history] == [3.0]
     assert killed.exit_code != 0
 
@@ -152,7 +154,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     then.report(0, 2, {"loss": 2.0})
     then.finish(0, "complete", {})
     then.close()
-    (run,) = read_runs(study / "wandb").values()
+    (run,) = on_disk(study)
     assert [(row["_step"], row["loss"]) for row in run.history] == [(1, 3.0), (2, 2.0)]
     assert run.exit_code == 0
 

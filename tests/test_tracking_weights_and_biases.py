@@ -5,21 +5,20 @@ import os
 import pty
 import re
 import shlex
-import socket
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tracking_parts import KEY, SVG, arrived, log_in, measured, of_study, on_disk, one_candidate, synced, tracker_of
 from wandb_server import forget_account, serving
 
 from nas.errors import InputError
-from nas.tracking import NoTracker, WandbTracker, open_tracker
+from nas.tracking import About, NoTracker, Picture, Table, WandbTracker, open_tracker
 from nas.tracking.offline import read_runs
 from nas.tracking.plain import safe_name
-
-KEY = "a" * 40
 
 
 @pytest.fixture(autouse=True)
@@ -32,25 +31,8 @@ def study(tmp_path):
     return tmp_path / "studies" / "tiny"
 
 
-def one_candidate(tracker):
-    tracker.start(0, {"width": 8}, {"macs": 3})
-    tracker.report(0, 1, {"val/accuracy": 0.5})
-    tracker.finish(0, "complete", {"value": 0.5})
-    tracker.close()
-
-
-def synced(line):
-    """Run the command that a tracker's `where` gives; returns W&B's own exit status."""
-    command = shlex.split(line.split("upload them: ")[1].removeprefix("wandb login && "))
-    return subprocess.run([sys.executable, "-m", *command], capture_output=True, timeout=60).returncode
-
-
-def measured(run):
-    return [{key: value for key, value in row.items() if key[0] != "_" or key == "_step"} for row in run.history]
-
-
 def test_candidates_in_flight_together_become_runs_of_one_group(study, capfd):
-    tracker = open_tracker("wandb", study="tiny", identity="id", folder=study, warn=pytest.fail)
+    tracker = open_tracker("wandb", About("tiny", "id", study), pytest.fail)
     parameters = [{"cells.normal.width": 8 * n, "training.lr": 0.1, "pool": "max", "se": n == 1} for n in range(3)]
     facts = [{"parameters": 1000 + n, "macs": 10**10 + n, "digest": f"d{n}"} for n in range(3)]
     for n in range(3):
@@ -59,15 +41,17 @@ def test_candidates_in_flight_together_become_runs_of_one_group(study, capfd):
         for n in range(3):
             if not (n == 1 and epoch == 2):
                 tracker.report(n, epoch, {"val/accuracy": epoch / (n + 2), "train/loss": math.nan if n == 2 else 1.5})
-    tracker.finish(1, "pruned", {"value": 1 / 3, "seconds": 1.5})
+    tracker.finish(1, "pruned", {"value": 1 / 3, "seconds": 1.5}, ["retried"])
     tracker.finish(2, "failed", {"value": None, "reason": "loss is NaN"})
     tracker.finish(0, "complete", {"value": 1.0, "seconds": 2.5})
     tracker.close()
 
-    runs = sorted(read_runs(study / "wandb").values(), key=lambda run: run.name)
+    runs = on_disk(study)
     assert [run.name for run in runs] == ["trial-0000", "trial-0001", "trial-0002"]
-    assert [dict(run.config) for run in runs] == [{**parameters[n], **facts[n]} for n in range(3)]
-    assert [run.tags for run in runs] == [("complete",), ("pruned",), ("failed",)]
+    names = {"cells.normal.width": "cells/normal/width", "training.lr": "training/lr"}
+    sampled = [{names.get(name, name): value for name, value in each.items()} for each in parameters]
+    assert [dict(run.config) for run in runs] == [{**sampled[n], **facts[n]} for n in range(3)]
+    assert [run.tags for run in runs] == [("complete",), ("pruned", "retried"), ("failed",)]
     assert [run.exit_code for run in runs] == [0, 0, 1]
     assert [run.summary["state"] for run in runs] == ["complete", "pruned", "failed"]
     assert [run.summary["value"] for run in runs] == [1.0, 1 / 3, None]
@@ -85,7 +69,7 @@ def test_candidates_in_flight_together_become_runs_of_one_group(study, capfd):
 
 
 def test_what_is_told_of_unknown_candidates_is_ignored(study):
-    tracker = WandbTracker("tiny", "id", study, warn=pytest.fail)
+    tracker = tracker_of(study)
     tracker.report(3, 1, {"loss": 1.0})
     tracker.finish(3, "twin", {})
     tracker.close()
@@ -132,37 +116,26 @@ def test_runs_are_online_exactly_if_a_key_is_at_hand_and_nothing_forbids_it(
 ):
     told = []
     with serving() as server:
-        monkeypatch.setenv("WANDB_BASE_URL", server.url)
+        log_in(monkeypatch, server, study)
+        monkeypatch.delenv("WANDB_API_KEY")
         WHERE_A_KEY_CAN_BE[key](server, Path.home(), monkeypatch)
         if mode:
             monkeypatch.setenv("WANDB_MODE", mode)
-        tracker = WandbTracker("tiny", "id", study, warn=told.append)
+        tracker = tracker_of(study, told.append)
         one_candidate(tracker)
     where = tracker.where() or "off"
-    arrived = "online" if server.runs else "offline" if "wandb sync" in where else where
-    assert arrived + (", told" if told else "") == outcome
+    mode = "online" if server.runs else "offline" if "wandb sync" in where else where
+    assert mode + (", told" if told else "") == outcome
     assert len(told) <= 1
-    assert server.operations == [] or arrived == "online"
-    assert bool(read_runs(study / "wandb")) == (arrived != "off")
+    assert server.operations == [] or mode == "online"
+    assert bool(read_runs(study / "wandb")) == (mode != "off")
     assert capfd.readouterr() == ("", "")
-
-
-def test_a_key_that_cannot_be_one_means_offline_and_is_not_repeated(study, monkeypatch):
-    monkeypatch.setenv("WANDB_API_KEY", "secret but too short")
-    told = []
-    tracker = WandbTracker("tiny", "id", study, warn=told.append)
-    one_candidate(tracker)
-    assert len(told) == 1
-    assert told[0].startswith("W&B stays offline: WANDB_API_KEY invalid")
-    assert "secret" not in told[0]
-    assert len(read_runs(study / "wandb")) == 1
 
 
 def test_online_runs_arrive_with_config_history_summary_and_exit(study, monkeypatch, capfd):
     with serving() as server:
-        monkeypatch.setenv("WANDB_BASE_URL", server.url)
-        monkeypatch.setenv("WANDB_API_KEY", KEY)
-        tracker = open_tracker("wandb", study="tiny", identity="id", folder=study, warn=pytest.fail)
+        log_in(monkeypatch, server, study)
+        tracker = open_tracker("wandb", About("tiny", "id", study), pytest.fail)
         for n in range(2):
             tracker.start(n, {"cells.normal.width": 8 + n}, {"macs": 5})
             for epoch in (1, 2, 3):
@@ -170,129 +143,142 @@ def test_online_runs_arrive_with_config_history_summary_and_exit(study, monkeypa
         tracker.finish(0, "complete", {"value": 0.75})
         tracker.finish(1, "failed", {"reason": "out of memory"})
         tracker.close()
-    first, second = server.runs.values()
+    first, second = arrived(server)
     assert (first.name, first.group, first.job_type, first.tags) == ("trial-0000", "tiny", "candidate", ("complete",))
-    assert first.config["cells.normal.width"] == 8
+    assert first.config["cells/normal/width"] == 8
     assert first.config["macs"] == 5
     assert measured(first) == [{"_step": epoch, "val/accuracy": epoch / 4} for epoch in (1, 2, 3)]
     assert (first.summary["state"], first.summary["value"], first.exit_code) == ("complete", 0.75, 0)
     assert (second.tags, second.exit_code, second.summary["reason"]) == (("failed",), 1, "out of memory")
-    assert tracker.where() == f"W&B: {server.url}/tester/inception-nas/groups/tiny"
+    assert tracker.where() == f"W&B: {server.url}/tester/inception-nas/sweeps/made-before"
+    assert (first.sweep, second.sweep) == ("made-before", "made-before")
     assert server.unknown == []
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_candidate_that_goes_on_continues_its_run_online(study, monkeypatch):
     with serving() as server:
-        monkeypatch.setenv("WANDB_BASE_URL", server.url)
-        monkeypatch.setenv("WANDB_API_KEY", KEY)
-        first = WandbTracker("tiny", "id", study, warn=pytest.fail)
+        log_in(monkeypatch, server, study)
+        first = tracker_of(study)
         first.start(4, {"width": 8}, {})
         first.report(4, 1, {"loss": 3.0})
         first.report(4, 2, {"loss": 2.0})
         first.close()
-        (run,) = server.runs.values()
+        (run,) = arrived(server)
         assert (run.tags, run.exit_code) == (("interrupted",), 255)
-        then = WandbTracker("tiny", "id", study, warn=pytest.fail)
+        then = tracker_of(study)
         then.start(4, {"width": 8}, {})
         then.report(4, 2, {"loss": 2.0})
         then.report(4, 3, {"loss": 1.0})
         then.finish(4, "complete", {})
         then.close()
-    (run,) = server.runs.values()
+    (run,) = arrived(server)
     assert [(row["_step"], row["loss"]) for row in run.history] == [(1, 3.0), (2, 2.0), (3, 1.0)]
     assert (run.tags, run.exit_code) == (("complete",), 0)
 
 
-@pytest.mark.parametrize("answer", ["refuses", "never comes", "is 'wrong key'"])
-def test_without_a_server_the_runs_are_on_disk_and_can_be_uploaded_later(answer, study, monkeypatch, capfd):
-    told = []
-    with socket.socket() as deaf, serving() as refusing:
-        deaf.bind(("127.0.0.1", 0))
-        if answer == "never comes":
-            deaf.listen()  # connections are made, and that is all
-        refusing.refuse = {"RunResumeStatus": 401, "UpsertBucket": 401}
-        deaf_url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
-        monkeypatch.setenv("WANDB_BASE_URL", refusing.url if answer == "is 'wrong key'" else deaf_url)
-        monkeypatch.setenv("WANDB_API_KEY", KEY)
-        tracker = WandbTracker("tiny", "id", study, warn=told.append, patience=0.5)
-        for n in range(3):
-            tracker.start(n, {"width": n}, {})
-            tracker.report(n, 1, {"val/accuracy": 0.5})
-        for n in range(3):
-            tracker.finish(n, "complete", {"value": 0.5})
-        tracker.close()
-    assert len(told) == 1
-    assert told[0].startswith("W&B goes on offline: ")
-    assert "\n" not in told[0]
-    assert len(read_runs(study / "wandb")) == 3
-    assert capfd.readouterr() == ("", "")
-    if answer == "refuses":
-        with serving() as server:
-            monkeypatch.setenv("WANDB_BASE_URL", server.url)
-            assert synced(tracker.where()) == 0
-        assert sorted(run.config["width"] for run in server.runs.values()) == [0, 1, 2]
-        assert all(measured(run) == [{"_step": 1, "val/accuracy": 0.5}] for run in server.runs.values())
-
-
-def test_a_server_lost_in_mid_search_costs_no_data_and_later_uploads_complete_the_runs(study, monkeypatch, capfd):
-    told = []
-    tracker = WandbTracker("tiny", "id", study, warn=told.append, patience=1.0)
-    monkeypatch.setenv("WANDB_API_KEY", KEY)
-    with serving() as server:
-        monkeypatch.setenv("WANDB_BASE_URL", server.url)
-        for n in range(2):
-            tracker.start(n, {"width": n}, {})
-            tracker.report(n, 1, {"loss": 2.0})
-    tracker.finish(0, "failed", {"reason": "loss is NaN"})
-    tracker.report(1, 2, {"loss": 1.0})
-    tracker.start(2, {"width": 2}, {})
-    for n in (1, 2):
-        tracker.finish(n, "complete", {})
+def test_parameters_that_a_candidate_does_not_have_are_inactive_and_null_is_no_lack(study):
+    parameters = {"op": {"values": ["conv", None]}, "conv.width": {"min": 1, "max": 8}}
+    tracker = WandbTracker(About("tiny", "id", study, parameters), pytest.fail)
+    tracker.start(0, {"op": "conv", "conv.width": 4}, {})
+    tracker.start(1, {"op": None}, {})
     tracker.close()
-    assert len(told) == 1
-    assert capfd.readouterr() == ("", "")
-    with serving() as server:
-        monkeypatch.setenv("WANDB_BASE_URL", server.url)
-        assert synced(tracker.where()) == 0
-    runs = sorted(server.runs.values(), key=lambda run: run.name)
-    assert [[(row["_step"], row["loss"]) for row in run.history] for run in runs] == [
-        [(1, 2.0)],
-        [(1, 2.0), (2, 1.0)],
-        [],
+    assert [dict(run.config) for run in on_disk(study)] == [
+        {"op": "conv", "conv/width": 4},
+        {"op": "null", "conv/width": "inactive"},
     ]
-    assert [run.exit_code for run in runs] == [1, 0, 0]
-    assert [run.tags for run in runs] == [("failed",), ("complete",), ("complete",)]
 
 
-def test_data_that_the_server_refuses_is_told_once_and_kept(study, monkeypatch):
-    told = []
+def test_a_run_has_one_picture_also_if_it_reported_nothing(study):
+    drawn = []
+
+    def draw():
+        drawn.append(len(drawn))
+        return Picture(SVG)
+
+    tracker = tracker_of(study)
+    for n in range(2):
+        tracker.start(n, {}, {}, draw)
+    for epoch in range(3):
+        tracker.report(0, epoch, {"loss": 1.0})
+    tracker.finish(0, "complete", {})
+    tracker.finish(1, "twin", {"reason": "trains like trial 0"})
+    tracker.close()
+    assert len(drawn) == 2
+    for run in on_disk(study):
+        assert [row.get("cell._type") for row in run.history][:1] == ["html-file"]
+        assert sum("cell._type" in row for row in run.history) == 1
+        (folder,) = (study / "wandb").glob(f"*-{run.id}")
+        assert SVG in (folder / "files" / run.history[0]["cell.path"]).read_text()
+
+
+def test_a_candidate_that_goes_on_offline_is_one_complete_run_after_the_upload(study, monkeypatch):
+    first = tracker_of(study)
+    first.start(4, {"width": 8}, {}, lambda: Picture(SVG))
+    first.stand(3, lambda: {"best/value": 0.25})
+    for epoch in range(2):
+        first.report(4, epoch, {"val/accuracy": epoch / 4, "train/loss": 1.0})
+    first.close()
+    then = tracker_of(study)
+    then.start(4, {"width": 8}, {}, lambda: Picture(SVG))
+    for epoch in range(2):
+        then.report(4, epoch, {"val/accuracy": epoch / 4})  # as a study remembers them
+    for epoch in range(2, 4):
+        then.report(4, epoch, {"val/accuracy": epoch / 4, "train/loss": 1.0})
+    then.finish(4, "complete", {"value": 0.75})
+    then.stand(5, lambda: {"best/value": 0.75})
+    then.close()
+    whole = [{"_step": epoch, "val/accuracy": epoch / 4, "train/loss": 1.0} for epoch in range(4)]
+    assert len(list((study / "wandb").glob("offline-run-*/run-*-4.wandb"))) == 2
+    (run,) = on_disk(study)
+    assert measured(run) == whole
     with serving() as server:
-        server.refuse = {"file_stream": 403}
-        monkeypatch.setenv("WANDB_BASE_URL", server.url)
-        monkeypatch.setenv("WANDB_API_KEY", KEY)
-        tracker = WandbTracker("tiny", "id", study, warn=told.append, patience=5.0)
-        for n in range(3):
-            tracker.start(n, {"width": n}, {})
-            tracker.report(n, 1, {"loss": 1.0})
-            tracker.finish(n, "complete", {})
+        log_in(monkeypatch, server)
+        assert synced(then.where()) == 0
+    (run,) = arrived(server)
+    assert (measured(run), run.tags, run.exit_code) == (whole, ("complete",), 0)
+    assert sum("cell" in row for row in run.history) == 1
+    steps = [(row["_step"], row["best/value"]) for row in of_study(server.runs.values()).history]
+    assert steps == [(3, 0.25), (5, 0.75)]
+
+
+def test_the_study_has_a_run_with_its_course_its_tables_and_versions_of_its_best(study, monkeypatch):
+    versions = [b"width: 1", b"width: 1", b"width: 2"]
+    with serving() as server:
+        log_in(monkeypatch, server, study)
+        tracker = WandbTracker(About("tiny", "id", study, settings={"sampler": "tpe"}), pytest.fail)
+        for n, document in enumerate(versions):
+            tracker.start(n, {}, {})
+            tracker.finish(n, "complete", {"value": 0.5})
+            tracker.best(n // 2, lambda document=document: {"best.yaml": document, "cell.svg": SVG.encode()}, {})
+            tracker.stand(n + 1, lambda n=n: {"best/value": n / 10, "front/trials": [n]})
+        tracker.conclude(lambda: {"cells": Table(["trial", "cell"], [[2, Picture(SVG)]]), "value": 1})
         tracker.close()
-    assert told == ["W&B goes on offline: the server is too slow or refuses data"]
-    assert "wandb sync --include-online" in tracker.where()
-    runs = read_runs(study / "wandb").values()
-    assert [measured(run) for run in runs] == [[{"_step": 1, "loss": 1.0}]] * 3
+    run = of_study(server.runs.values())
+    assert (run.name, run.group, run.sweep, run.exit_code, run.config["sampler"]) == ("tiny", "tiny", "", 0, "tpe")
+    assert [(row["_step"], row["best/value"]) for row in run.history] == [(1, 0.0), (2, 0.1), (3, 0.2)]
+    assert (run.summary["cells"]["_type"], run.summary["cells"]["nrows"]) == ("table-file", 1)
+    best = [each for each in server.artifacts if each.type == "architecture"]
+    assert [each.committed and "best" in each.aliases for each in best] == [True, True]
+    assert {each.name for each in best} == {f"tiny-{next(iter(server.runs))[:6]}"}
+    uploaded = [{name: server.uploads[path] for name, path in each.files.items()} for each in best]
+    assert uploaded == [{"best.yaml": text, "cell.svg": SVG.encode()} for text in (b"width: 1", b"width: 2")]
+    assert server.unknown == []
 
 
 def test_hostile_names_and_values_do_no_harm(tmp_path):
     hostile = ["../../up\\c?d#e%f:g", "q\"u'o<t>e\n\x00\x1b[31m", "ünï 木 " * 60, "\ud800"]
     folder = tmp_path / 'stu\'dy; touch x & "é" $(x)'
     for study in hostile:
-        tracker = WandbTracker(study, study, folder, warn=pytest.fail)
+        tracker = WandbTracker(About(study, study, folder), pytest.fail)
         tracker.start(0, {study: study, "_wandb": "x", "a.b": "wandb-artifact://x/y:v0"}, {"macs": np.int64(7)})
         tracker.report(0, 0, {study: np.float32(0.5)})
+        shown = {study: study, "cells": Table([study], [[study]])}
+        tracker.best(0, partial(dict, {"best.yaml": b"a: 1"}), {study: study})
+        tracker.stand(1, partial(dict, shown))
         tracker.finish(0, "complete", {study: study, "path": Path("/x"), "shape": (1, [2])})
         tracker.close()
-    runs = read_runs(folder / "wandb")
+    runs = {run.id: run for run in on_disk(folder)}
     assert len(runs) == len(hostile)
     for name, run in runs.items():
         assert re.fullmatch(r"[0-9a-f]{16}-0", name)
@@ -303,22 +289,23 @@ def test_hostile_names_and_values_do_no_harm(tmp_path):
     assert {run.group for run in runs.values()} == {safe_name(study) for study in hostile}
     assert sorted(os.listdir(tmp_path)) == ["home", folder.name]
     assert os.listdir(folder) == ["wandb"]
-    assert shlex.split(tracker.where())[-1] == str(folder / "wandb")
+    assert shlex.split(tracker.where().splitlines()[0])[-1] == str(folder / "wandb")
 
 
 def test_two_studies_of_one_name_share_no_run(study):
     for identity in ("first", "second"):
-        one_candidate(WandbTracker("tiny", identity, study, warn=pytest.fail))
-    assert len(read_runs(study / "wandb")) == 2
+        one_candidate(WandbTracker(About("tiny", identity, study), pytest.fail))
+    assert len(on_disk(study)) == 2
+    assert len(read_runs(study / "wandb")) == 4
 
 
 def test_without_tracking_wandb_is_not_imported():
     program = """
 import sys
 from pathlib import Path
-from nas.tracking import open_tracker
+from nas.tracking import About, open_tracker
 for name in ("none", "wandb"):
-    tracker = open_tracker(name, study="s", identity="i", folder=Path("s"), warn=print)
+    tracker = open_tracker(name, About("s", "i", Path("s")), print)
     if name == "none":
         tracker.start(0, {}, {})
         tracker.report(0, 1, {})
@@ -342,8 +329,8 @@ def test_nothing_is_asked_or_shown_even_on_a_terminal(study):
     program = """
 import sys
 from pathlib import Path
-from nas.tracking import open_tracker
-tracker = open_tracker("wandb", study="s", identity="i", folder=Path(sys.argv[1]), warn=print)
+from nas.tracking import About, open_tracker
+tracker = open_tracker("wandb", About("s", "i", Path(sys.argv[1])), print)
 tracker.start(0, {}, {})
 tracker.finish(0, "complete", {})
 tracker.close()
@@ -365,10 +352,10 @@ tracker.close()
     finally:
         os.close(ours)
         os.close(theirs)
-    assert len(read_runs(study / "wandb")) == 1
+    assert len(on_disk(study)) == 1
 
 
 def test_there_is_no_third_tracker(study):
-    assert isinstance(open_tracker("none", study="s", identity="i", folder=study, warn=print), NoTracker)
+    assert isinstance(open_tracker("none", About("s", "i", study), print), NoTracker)
     with pytest.raises(InputError, match=r"tracking: no tracking 'wandd'; did you mean 'wandb'"):
-        open_tracker("wandd", study="s", identity="i", folder=study, warn=print)
+        open_tracker("wandd", About("s", "i", study), print)

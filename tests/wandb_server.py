@@ -1,8 +1,8 @@
 """A W&B server small enough to read: it accepts runs on 127.0.0.1 and remembers what arrived.
 
-It answers only what the 0.31 client asks for between the start and the end of a run (GraphQL operations under
-``/graphql``, metrics under ``.../file_stream``, file uploads). Nothing but tests uses it, and what the real
-server does beyond that is not shown by it.
+It answers what the 0.31 client asks for: GraphQL operations under ``/graphql`` (see `wandb_answers`), metrics under
+``.../file_stream``, uploads of files. Nothing but tests uses it, and what the real server does beyond that is not
+shown by it.
 """
 
 import gzip
@@ -10,30 +10,12 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Json = dict[str, Any]
-
-
-@dataclass
-class ArrivedRun:
-    """What the server knows of one run."""
-
-    name: str = ""
-    group: str = ""
-    job_type: str = ""
-    project: str = ""
-    tags: tuple[str, ...] = ()
-    sweep: str = ""
-    config: Json = field(default_factory=dict)
-    history: list[Json] = field(default_factory=list)
-    summary: Json = field(default_factory=dict)
-    exit_code: int | None = None
-    upserts: int = 0
+from wandb_answers import REPLIES, ArrivedArtifact, ArrivedRun, ArrivedSweep, Json
 
 
 class WandbServer(ThreadingHTTPServer):
@@ -43,9 +25,13 @@ class WandbServer(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.gone = False
-        self.refuse: dict[str, int] = {}  # GraphQL operation or "file_stream" -> HTTP status
+        self.gone = threading.Event()
+        self.refuse: dict[str, int] = {}  # GraphQL operation, "file_stream" or "*" -> HTTP status; 0: no answer comes
         self.runs: dict[str, ArrivedRun] = {}
+        self.sweeps: dict[str, ArrivedSweep] = {}
+        self.artifacts: list[ArrivedArtifact] = []
+        self.views: list[Json] = []  # saved workspaces
+        self.uploads: dict[str, bytes] = {}  # by the path of the address
         self.operations: list[str] = []
         self.unknown: list[str] = []  # requests that this server has no answer for
         self.lock = threading.Lock()
@@ -69,7 +55,7 @@ def serving() -> Iterator[WandbServer]:
     try:
         yield server
     finally:
-        server.gone = True
+        server.gone.set()
         server.shutdown()
         server.server_close()
         thread.join()
@@ -87,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer({})
 
     def do_PUT(self) -> None:
-        self._body()
+        self.server.uploads[self.path] = self._body()
         self._answer({})
 
     def do_POST(self) -> None:
@@ -102,9 +88,9 @@ class _Handler(BaseHTTPRequestHandler):
         operation = named.group(1) if named else "unnamed"
         with self.server.lock:
             self.server.operations.append(operation)
-        if status := self.server.refuse.get(operation):
-            return self._answer({"errors": [{"message": "refused by the test"}]}, status)
-        reply = _REPLIES.get(operation)
+        if self._refused(operation):
+            return None
+        reply = REPLIES.get(operation)
         if reply is None:
             self.server.unknown.append(f"{operation}: {request['query']}")
             return self._answer({"data": {}})
@@ -112,9 +98,19 @@ class _Handler(BaseHTTPRequestHandler):
             data = reply(self.server, request.get("variables") or {})
         return self._answer({"data": data})
 
+    def _refused(self, operation: str) -> bool:
+        """Whether the test wants that; then it has been done."""
+        status = self.server.refuse.get(operation, self.server.refuse.get("*"))
+        if status == 0:
+            self.server.gone.wait(30)
+            self.close_connection = True
+        elif status is not None:
+            self._answer({"errors": [{"message": "refused by the test"}], "error": "refused by the test"}, status)
+        return status is not None
+
     def _file_stream(self, body: Json) -> None:
-        if status := self.server.refuse.get("file_stream"):
-            return self._answer({"error": "refused by the test"}, status)
+        if self._refused("file_stream"):
+            return None
         with self.server.lock:
             run = self.server.run(self.path.split("/")[-2])
             files = body.get("files") or {}
@@ -135,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.unknown.append(f"{self.command} {self.path}")
 
     def _answer(self, document: Json, status: int = 200) -> None:
-        if self.server.gone:  # an open connection must not outlive the server
+        if self.server.gone.is_set():  # an open connection must not outlive the server
             self.close_connection = True
             return
         content = json.dumps(document).encode()
@@ -144,65 +140,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
-
-
-def _viewer(server: WandbServer, variables: Json) -> Json:
-    account = {"id": "1", "entity": "tester", "username": "tester", "flags": "{}", "email": "", "admin": False}
-    return {"viewer": account | {"teams": {"edges": []}, "apiKeys": {"edges": []}}}
-
-
-def _upsert_run(server: WandbServer, variables: Json) -> Json:
-    name = variables["name"]
-    run = server.run(name)
-    run.upserts += 1
-    run.project = variables.get("project") or run.project
-    run.name = variables.get("displayName") or run.name
-    run.group = variables.get("groupName") or run.group
-    run.job_type = variables.get("jobType") or run.job_type
-    run.sweep = variables.get("sweep") or run.sweep
-    run.tags = tuple(variables.get("tags") or run.tags)
-    if variables.get("config"):
-        run.config = {key: entry["value"] for key, entry in json.loads(variables["config"]).items()}
-    project = {"id": "p", "name": run.project, "entity": {"id": "e", "name": "tester"}}
-    bucket = {"id": "r", "name": name, "displayName": run.name, "project": project, "config": "{}"}
-    bucket |= {"description": None, "sweepName": run.sweep or None, "historyLineCount": len(run.history)}
-    return {"upsertBucket": {"bucket": bucket, "inserted": run.upserts == 1}}
-
-
-def _resume_status(server: WandbServer, variables: Json) -> Json:
-    model = {"id": "p", "name": variables["project"], "entity": {"id": "e", "name": "tester"}, "bucket": None}
-    run = server.runs.get(variables["name"])
-    if run is not None:
-        tail = json.dumps([json.dumps(row) for row in run.history[-1:]])
-        model["bucket"] = {
-            "id": "r",
-            "name": variables["name"],
-            "displayName": run.name,
-            "notes": "",
-            "tags": list(run.tags),
-            "config": json.dumps({key: {"value": value} for key, value in run.config.items()}),
-            "summaryMetrics": json.dumps(run.summary),
-            "historyLineCount": len(run.history),
-            "historyTail": tail,
-            "eventsLineCount": 0,
-            "eventsTail": "[]",
-            "logLineCount": 0,
-            "wandbConfig": json.dumps({"t": 1}),
-        }
-    return {"model": model}
-
-
-def _upload_addresses(server: WandbServer, variables: Json) -> Json:
-    files = [{"name": name, "uploadUrl": f"{server.url}/upload"} for name in variables.get("files", ())]
-    return {"createRunFiles": {"runID": "r", "uploadHeaders": [], "files": files}}
-
-
-_REPLIES: dict[str, Callable[[WandbServer, Json], Json]] = {
-    "Viewer": _viewer,
-    "RunResumeStatus": _resume_status,
-    "UpsertBucket": _upsert_run,
-    "CreateRunFiles": _upload_addresses,
-}
 
 
 def forget_account(monkeypatch: Any, folder: Any) -> None:

@@ -8,11 +8,11 @@ from optuna.pruners import BasePruner
 from optuna.samplers import RandomSampler
 
 from nas.data.images import ImageData
-from nas.search import files
+from nas.search import files, mirror
 from nas.search.driver import Driver
 from nas.search.ledger import open_ledger
 from nas.search.samplers import SeededSampler
-from nas.search.study import IDENTITY, held, open_study, storage_errors
+from nas.search.study import held, open_study, storage_errors
 from nas.search.summary import write_found
 from nas.tracking import open_tracker
 
@@ -46,13 +46,8 @@ def run_control(
         ledger = open_ledger(study, options.trials)
         own = {**written, "study": {**written["study"], "name": name, "trials": options.trials}, "sampler": "random"}
         files.write_atomically(folder / files.CONFIG, files.yaml_text(own))
-        tracker = open_tracker(
-            str(written["tracking"]),
-            study=name,
-            identity=study.user_attrs[IDENTITY],
-            folder=folder,
-            warn=driver.display.say,
-        )
+        about = mirror.about(study, folder, driver.space, own, shared)
+        tracker = open_tracker(str(written["tracking"]), about, driver.display.say)
         driver.display.say(f"control: study {name!r}, {options.trials} candidates at random")
         control = make(
             study=study,
@@ -66,6 +61,7 @@ def run_control(
             with storage_errors(options.storage):
                 control.run()
             write_found(folder, study, driver.space, data, driver.objectives)
+            mirror.conclude(tracker, driver.space, study, control.found, folder)
         finally:
             ledger.close()
             tracker.close()

@@ -16,7 +16,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from nas.pool import AnyPool, Died, Done, Event, Failed, Report
-from nas.search import states
+from nas.search import mirror, states
 from nas.search.attempts import Attempt, after_death, after_memory
 from nas.search.curves import curve, report
 from nas.search.display import number_of
@@ -217,7 +217,7 @@ class Driver:
         reported = curve(trials(self.study)[trial.number])  # of a re-adopted trial
         self._live[trial.number] = _Live(trial, candidate, attempt, dict(reported))
         self._queue.append(trial.number)
-        self.tracker.start(trial.number, trial.params, {k: v for k, v in candidate.facts.items() if k != "key"})
+        mirror.begins(self.tracker, trial, candidate.facts, self.space)
         for epoch, value in reported.items():
             self.tracker.report(trial.number, epoch, {METRIC: value})
 
@@ -368,13 +368,14 @@ class Driver:
         best = self._take(frozen)
         if best is not None:
             self.on_best(best)
+            mirror.best(self.tracker, best, self.folder)
         if live is not None:
             self.progress.ended += 1
             self._keep_time()
             said = ended(frozen)
             self.display.tell(said, self.progress)
-            summary = {"value": said.value, "seconds": said.seconds, "reason": said.reason}
-            self.tracker.finish(number, state, summary)
+        mirror.ends(self.tracker, frozen, live is not None, self.space, self.study, self.progress, self.found)
+        if live is not None:
             self.proposer.has_ended(number)
 
     def _take(self, trial: FrozenTrial) -> FrozenTrial | None:

@@ -15,7 +15,7 @@ from nas.data.images import ImageData
 from nas.errors import InputError, unknown
 from nas.pool import Pool, find_devices
 from nas.samplers.making import for_space
-from nas.search import files
+from nas.search import files, mirror
 from nas.search.attempts import Attempt
 from nas.search.baselines import check_skeleton, read_baselines
 from nas.search.checks import check_sampler, check_space
@@ -44,7 +44,7 @@ from nas.search.proposal import affordable
 from nas.search.pruning import COSTS
 from nas.search.samplers import SeededSampler
 from nas.search.start import starting_points
-from nas.search.study import IDENTITY, held, open_study, shown_url, storage_errors
+from nas.search.study import held, open_study, shown_url, storage_errors
 from nas.search.summary import print_summary, write_found
 from nas.space.space import Space
 from nas.tracking import TRACKERS, open_tracker
@@ -134,12 +134,9 @@ def search(
                 pool.threads,
             )
             shown = display(console)
+            shared = storage is not None
             tracker = open_tracker(
-                str(options["tracking"]),
-                study=name,
-                identity=study.user_attrs[IDENTITY],
-                folder=folder,
-                warn=shown.say,
+                str(options["tracking"]), mirror.about(study, folder, candidates, written, shared), shown.say
             )
             shown.say(
                 f"study {name!r}: {number_of(study_options.trials, 'candidate')} of {space_name} "
@@ -178,6 +175,7 @@ def search(
                     driver.run()
                     write_found(folder, study, candidates, data, objectives)
                     finals = end(driver, make, pin, written, pruner, data, baselines)
+                    mirror.conclude(tracker, candidates, study, driver.found, folder)
             except OSError as error:  # a disk that is full, a database that is gone
                 raise InputError(
                     f"{folder}: the search has ended: {error.strerror or error}. What it has is kept; the same command "

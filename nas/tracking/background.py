@@ -1,11 +1,12 @@
 """A tracker that keeps nobody waiting: another one does its work, in order, on a thread of its own."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 
-from nas.tracking.tracker import Tracker
+from nas.tracking.tracker import Draw, Tracker
 
 
 class InBackground:
@@ -27,14 +28,25 @@ class InBackground:
         self._thread = Thread(target=self._work, name="tracking", daemon=True)
         self._thread.start()
 
-    def start(self, number: int, parameters: Mapping[str, object], facts: Mapping[str, object]) -> None:
-        self._calls.put(partial(self._tracker.start, number, dict(parameters), dict(facts)))
+    def start(
+        self, number: int, parameters: Mapping[str, object], facts: Mapping[str, object], draw: Draw | None = None
+    ) -> None:
+        self._calls.put(partial(self._tracker.start, number, dict(parameters), dict(facts), draw))
 
     def report(self, number: int, epoch: int, metrics: Mapping[str, float]) -> None:
         self._calls.put(partial(self._tracker.report, number, epoch, dict(metrics)))
 
-    def finish(self, number: int, state: str, summary: Mapping[str, object]) -> None:
-        self._calls.put(partial(self._tracker.finish, number, state, dict(summary)))
+    def finish(self, number: int, state: str, summary: Mapping[str, object], marks: Sequence[str] = ()) -> None:
+        self._calls.put(partial(self._tracker.finish, number, state, dict(summary), tuple(marks)))
+
+    def stand(self, ended: int, values: Callable[[], Mapping[str, object]]) -> None:
+        self._calls.put(partial(self._tracker.stand, ended, values))
+
+    def best(self, number: int, files: Callable[[], Mapping[str, bytes | Path]], facts: Mapping[str, object]) -> None:
+        self._calls.put(partial(self._tracker.best, number, files, dict(facts)))
+
+    def conclude(self, values: Callable[[], Mapping[str, object]]) -> None:
+        self._calls.put(partial(self._tracker.conclude, values))
 
     def close(self) -> None:
         self._calls.put(self._tracker.close)

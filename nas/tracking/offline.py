@@ -8,6 +8,7 @@ import json
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,15 @@ def read_runs(folder: Path) -> dict[str, TrackedRun]:
     for part in sorted(begun, key=lambda run: run.started):
         runs[part.id] = _continued(runs[part.id], part) if part.id in runs else part
     return runs
+
+
+def last_step(folder: Path, run: str) -> int:
+    """The last step that the parts of a run below W&B's folder hold; -1 if there are none."""
+    steps = [-1]
+    for path in folder.glob(f"*run-*-{run}*/run-{run}.wandb"):
+        with suppress(InputError):
+            steps += [int(row["_step"]) for row in read_run(path).history]
+    return max(steps)
 
 
 def read_run(path: Path) -> TrackedRun:

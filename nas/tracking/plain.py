@@ -14,6 +14,15 @@ def safe_name(text: str) -> str:
     return kept[:128].strip() or "study"
 
 
+def label(name: str) -> str:
+    """The path name of a parameter as W&B can plot it: it takes dots for steps into nested values.
+
+    >>> label("cells.normal.width")
+    'cells/normal/width'
+    """
+    return name.replace(".", "/")
+
+
 def plain(values: Mapping[str, object]) -> dict[str, object]:
     """`values` as numbers, text, None, lists and mappings of them; a key ``_wandb``, which is W&B's own, is renamed."""
     return {"wandb" if key == "_wandb" else _text(key): _value(value) for key, value in values.items()}

@@ -1,208 +1,253 @@
-"""Every candidate as a run in Weights & Biases, all of them owned by the process that drives the search."""
+"""A search in Weights & Biases: every candidate a run of one sweep, all owned by the process that drives the search."""
 
-import os
+import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from threading import Event
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from nas.tracking.plain import plain, safe_name
+from nas.tracking.connection import Connection, line
+from nas.tracking.creation import Created, create, described, keep, recall
+from nas.tracking.media import media, scratch
+from nas.tracking.offline import last_step
+from nas.tracking.plain import label, plain, safe_name
+from nas.tracking.tracker import About, Draw, Picture
 
-if TYPE_CHECKING:  # importing wandb takes most of a second: only a search that uses it pays
-    from wandb import Run, Settings
-
-Mode = Literal["online", "offline", "off"]
+if TYPE_CHECKING:
+    from wandb import Run
 
 INTERRUPTED = 255  # the exit code that W&B itself gives a run ended by Ctrl-C
 LOCAL_PATIENCE = 60.0  # seconds for W&B's own process offline: only a very busy machine needs them
+CREATION_PATIENCE = 60.0  # for what another process does, while nobody waits
+STUDY = -1
+"""Stands for the run of the study where others have a candidate's number."""
+
+INACTIVE, NULL = "inactive", "null"
+"""In a run's configuration: a parameter that the candidate does not have, and one that is null."""
 
 
+@dataclass
+class _Open:
+    """A run that has begun and not ended: what it is opened with, and how to draw it until that is done."""
+
+    name: str
+    job_type: str
+    config: dict[str, object]
+    draw: Draw | None = None
+    written: int = -1  # the last step that an earlier part of the run holds
+
+
+@dataclass
 class WandbTracker:
-    """A `Tracker` that writes one W&B run per candidate, grouped by study.
+    """A `Tracker` that writes one W&B run per candidate and one for the study, as a group, and as a sweep if online.
 
-    Online if W&B finds credentials without asking for them (environment, netrc, its settings), else offline below
-    ``folder/wandb``; ``WANDB_MODE``, ``WANDB_PROJECT`` and ``WANDB_ENTITY`` are obeyed. A run's id follows from
-    `identity` (unique to the study) and the trial's number, so that a candidate that goes on continues its own run.
-    Trouble is told once, in a line, through `warn`; from then on runs are kept offline. No call takes more than
-    a few times `patience` seconds, however slow the server.
+    See `Connection` for when that is. Offline, runs are kept below ``folder/wandb``. A run's id follows from the
+    study's identity and the trial's number, so that a candidate that goes on continues its own run. Trouble is told
+    once, in a line, through `warn`; from then on runs are kept offline. No call takes more than a few times `patience`
+    seconds, however slow the server.
     """
 
-    def __init__(
-        self,
-        study: str,
-        identity: str,
-        folder: Path,
-        *,
-        project: str = "inception-nas",
-        patience: float = 15.0,
-        warn: Callable[[str], None],
-    ) -> None:
-        self._group = safe_name(study)
-        self._identity = sha256(identity.encode("utf-8", "replace")).hexdigest()[:16]
-        self._folder = folder
-        self._project = safe_name(project)
-        self._patience = patience
-        self._warn = warn
-        self._told = False
-        self._mode: Mode | None = None  # decided when the first candidate starts
-        self._logged_in = False
-        self._page: str | None = None
-        self._tags: tuple[str, ...] = ()
-        self._owns_service = False
-        self._leave_server = Event()
-        self._configs: dict[int, dict[str, object]] = {}  # of the candidates in flight
-        self._runs: dict[int, Run] = {}
+    about: About
+    warn: Callable[[str], None]
+    project: str = "inception-nas"
+    patience: float = 15.0
+    _link: Connection = field(init=False)
+    _group: str = field(init=False)
+    _page: str | None = None
+    _best: Mapping[str, Path] = field(default_factory=dict)
+    _created: Created = field(default_factory=Created)
+    _open: dict[int, _Open] = field(default_factory=dict)
+    _runs: "dict[int, Run]" = field(default_factory=dict)
 
-    def start(self, number: int, parameters: Mapping[str, object], facts: Mapping[str, object]) -> None:
-        if self._mode is None:
-            self._mode = self._connect()
-        if self._mode != "off":
-            self._configs[number] = plain({**parameters, **facts})
-            self._attempt(number, self._open)
+    def __post_init__(self) -> None:
+        self._group = safe_name(self.about.study)
+        self._link = Connection(self._folder, self.warn, safe_name(self.project))
+
+    @property
+    def _folder(self) -> Path:
+        return self.about.folder / "wandb"
+
+    def start(
+        self, number: int, parameters: Mapping[str, object], facts: Mapping[str, object], draw: Draw | None = None
+    ) -> None:
+        if self._link.mode is None:
+            self._begin()
+        if self._link.mode != "off":
+            sampled = {**dict.fromkeys(self.about.parameters, INACTIVE), **parameters}
+            shown = {label(name): NULL if value is None else value for name, value in sampled.items()}
+            self._open[number] = _Open(f"trial-{number:04d}", "candidate", plain({**shown, **facts}), draw)
+            self._attempt(number, self._ensure)
 
     def report(self, number: int, epoch: int, metrics: Mapping[str, float]) -> None:
-        self._attempt(number, lambda number: self._runs[number].log(plain(metrics), step=epoch, commit=True))
+        if number in self._open:
+            shown = {**metrics, **self._picture(number)}
+            self._attempt(number, lambda number: self._log(number, epoch, shown))
 
-    def finish(self, number: int, state: str, summary: Mapping[str, object]) -> None:
-        self._end(number, state, summary, exit_code=int(state == "failed"))
+    def finish(self, number: int, state: str, summary: Mapping[str, object], marks: Sequence[str] = ()) -> None:
+        self._end(number, (state, *marks), {**summary, "state": state}, exit_code=int(state == "failed"))
+
+    def stand(self, ended: int, values: Callable[[], Mapping[str, object]]) -> None:
+        if STUDY in self._open:
+            made = values()
+            self._attempt(STUDY, lambda number: self._log(number, ended, made))
+
+    def best(self, number: int, files: Callable[[], Mapping[str, bytes | Path]], facts: Mapping[str, object]) -> None:
+        if STUDY in self._open:
+            made = self._kept(number, files())
+            if made != self._best:
+                self._attempt(STUDY, lambda _: self._log_artifact(made, plain({"trial": number, **facts})))
+            self._best = made
+
+    def conclude(self, values: Callable[[], Mapping[str, object]]) -> None:
+        if STUDY in self._open:
+            made = values()
+            self._attempt(STUDY, lambda _: self._sum_up(made))
 
     def close(self) -> None:
-        for number in list(self._configs):
-            self._end(number, "interrupted", {}, exit_code=INTERRUPTED)
-        if self._owns_service:
-            self._stop_service()
+        for number in list(self._open):
+            if number != STUDY:
+                self._end(number, ("interrupted",), {"state": "interrupted"}, exit_code=INTERRUPTED)
+        self._end(STUDY, (), {}, exit_code=0)
+        self._link.close()
 
     def where(self) -> str | None:
-        match self._mode:
-            case None | "off":
-                return None
+        match self._link.mode:
             case "online":
-                return self._page and f"W&B: {self._page}"
+                workspace = self._created.workspace and f" (workspace: {self._created.workspace})"
+                return self._page and f"W&B: {self._page}{workspace or ''}"
             case "offline":
-                login = "" if self._logged_in else "wandb login && "
+                login = "" if self._link.logged_in else "wandb login && "
                 online = "--include-online " if self._page else ""
-                runs = shlex.quote(str(self._folder / "wandb"))
-                return f"W&B: the runs are kept on disk; to upload them: {login}wandb sync {online}{runs}"
+                runs, study = shlex.quote(str(self._folder)), shlex.quote(str(self.about.folder))
+                return (
+                    f"W&B: the runs are kept on disk; to upload them: {login}wandb sync {online}{runs}\n"
+                    f"     (or python -m nas sync {study}, which makes a sweep and a workspace of them)"
+                )
+        return None
 
     def hurry(self) -> None:
         """Wait for the server no more: the next call goes offline. May be called from another thread."""
-        self._leave_server.set()
+        self._link.leave.set()
 
-    def _connect(self) -> Mode:
-        # Before the first import: W&B reports its own crashes to its makers unless it is told not to.
-        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-        try:
-            import wandb
+    def _begin(self) -> None:
+        """Opens the run of the study, and the sweep if there is none yet."""
+        if self._link.open() == "off":
+            return
+        spec = described(self.about)
+        self._open[STUDY] = _Open(self._group, "search", plain({**self.about.settings, "sweep": spec}))
+        self._created = recall(self._folder, self._link.place)
+        self._attempt(STUDY, self._ensure)
+        if self._link.mode == "online" and self._created.sweep is None:
+            run = self._runs[STUDY]
+            made = create(spec, self._group, run.entity, run.project, (), CREATION_PATIENCE, self._link.leave)
+            if made.problem:
+                self._link.tell(f"W&B has not all of the study: {made.problem}")
+            self._created = keep(self._folder, self._link.place, made)
+        if self._link.mode == "online" and self._created.sweep is not None:
+            self._page = f"{self._runs[STUDY].project_url}/sweeps/{self._created.sweep}"
 
-            settings = self._start_service()
-            self._project = settings.project or self._project
-            self._tags = settings.run_tags or ()
-        except Exception as error:
-            self._tell(f"W&B cannot be used and is off: {_line(error)}")
-            return "off"
-        match settings.mode:
-            case "disabled":
-                return "off"
-            case "offline" | "dryrun":
-                return "offline"
-        try:
-            self._logged_in = wandb.login(prompt=False, verify=False)
-        except wandb.Error as error:
-            self._tell(f"W&B stays offline: {_line(error)}")
-            return "offline"
-        if not self._logged_in and "WANDB_MODE" in os.environ:
-            self._tell(f"W&B stays offline: WANDB_MODE={settings.mode}, but nobody is logged in (wandb login)")
-        return "online" if self._logged_in else "offline"
-
-    def _start_service(self) -> "Settings":
-        """Start W&B's own process, silent and without anything that a candidate does not need."""
-        import wandb
-
-        self._owns_service = "WANDB_SERVICE" not in os.environ
-        wandb.termsetup(wandb.Settings(silent=True), self)
-        settings = wandb.setup(
-            wandb.Settings(
-                silent=True,
-                quiet=True,
-                console="off",
-                symlink=False,
-                use_dot_wandb=False,
-                disable_git=True,
-                disable_code=True,
-                save_code=False,
-                label_disable=True,
-                x_disable_meta=True,
-                x_disable_stats=True,
-                x_disable_machine_info=True,
-                x_disable_viewer=True,
-                x_save_requirements=False,
-                x_transaction_log_flush_interval=1.0,  # seconds of records that a killed search may lose
-                finish_timeout_raises=True,
-                stop_fn=_ignore_stop,
-            )
-        ).settings
-        wandb.termsetup(settings, self)  # loading the settings undid the first one
-        return settings
-
-    def _stop_service(self) -> None:
-        import wandb
-
-        with suppress(Exception):  # a service that died cannot be stopped
-            wandb.teardown()
-        os.environ.pop("WANDB_SERVICE", None)
+    def _id(self, number: int) -> str:
+        identity = sha256(self.about.identity.encode("utf-8", "replace")).hexdigest()[:16]
+        return f"{identity}-study{self.about.part}" if number == STUDY else f"{identity}-{number}"
 
     def _attempt(self, number: int, act: Callable[[int], None]) -> None:
-        """Do `act` for a candidate in flight; if W&B cannot, once more offline; if not even so, leave it out."""
-        if self._mode == "online" and self._leave_server.is_set():
+        """Do `act` for a run that is open; if W&B cannot, once more offline; if not even so, leave the run out."""
+        if self._link.mode == "online" and self._link.leave.is_set():
             self._go_offline("the server is too slow or refuses data")
-        if number not in self._configs:
+        if number not in self._open:
             return
         try:
             act(number)
         except Exception as error:
-            if self._mode == "online":
-                self._go_offline(_line(error))
+            if self._link.mode == "online":
+                self._go_offline(line(error))
                 self._attempt(number, act)
             else:
-                self._tell(f"W&B misses trial {number}: {_line(error)}")
+                what = "the study" if number == STUDY else f"trial {number}"
+                self._link.tell(f"W&B misses {what}: {line(error)}")
                 self._forget(number)
 
-    def _open(self, number: int) -> None:
+    def _ensure(self, number: int) -> None:
         if number not in self._runs:
             self._runs[number] = self._init(number)
 
     def _init(self, number: int) -> "Run":
         import wandb
 
-        online = self._mode == "online"
-        patience = self._patience if online else LOCAL_PATIENCE
+        online = self._link.mode == "online"
+        patience = self.patience if online else LOCAL_PATIENCE
+        own = self._open[number]
+        if not online:
+            own.written = last_step(self._folder, self._id(number))
         run = wandb.init(
-            project=self._project,
-            dir=str(self._folder.absolute()),
-            id=f"{self._identity}-{number}",
-            name=f"trial-{number:04d}",
+            project=self._link.project,
+            dir=str(self.about.folder.absolute()),
+            id=self._id(number),
+            name=own.name,
             group=self._group,
-            job_type="candidate",
-            config=self._configs[number],
+            job_type=own.job_type,
+            config=own.config,
             mode="online" if online else "offline",
             reinit="create_new",
             resume="allow",
-            settings=wandb.Settings(init_timeout=patience, finish_timeout=patience),
+            settings=wandb.Settings(
+                init_timeout=patience,
+                finish_timeout=patience,
+                sweep_id=None if number == STUDY else self._created.sweep,
+            ),
         )
-        if online:
+        if online and self._page is None:
             self._page = f"{run.project_url}/groups/{quote(self._group, safe='')}"
         return run
 
-    def _end(self, number: int, state: str, summary: Mapping[str, object], exit_code: int) -> None:
+    def _log(self, number: int, step: int, values: Mapping[str, object]) -> None:
+        if step > self._open[number].written:
+            with scratch(self._folder) as folder:
+                self._runs[number].log(media(values, Path(folder)), step=step, commit=True)
+
+    def _sum_up(self, values: Mapping[str, object]) -> None:
+        with scratch(self._folder) as folder:
+            self._runs[STUDY].summary.update(media(values, Path(folder)))
+
+    def _picture(self, number: int) -> dict[str, Picture]:
+        """The candidate's picture, once for a run, and not if an earlier part of the run has it."""
+        own = self._open[number]
+        draw, own.draw = own.draw, None
+        picture = draw() if draw is not None and own.written < 0 else None
+        return {} if picture is None else {"cell": picture}
+
+    def _kept(self, number: int, files: Mapping[str, bytes | Path]) -> dict[str, Path]:
+        """The files at paths where they stay as they are: offline, W&B reads them only when they are uploaded."""
+        contents = {name: each.read_bytes() if isinstance(each, Path) else each for name, each in files.items()}
+        digest = sha256(b"".join(sha256(content).digest() for content in contents.values())).hexdigest()[:8]
+        folder = self._folder / "best" / f"{number:04d}-{digest}"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            (folder / name).write_bytes(content)
+        return {name: folder / name for name in contents}
+
+    def _log_artifact(self, files: Mapping[str, Path], facts: Mapping[str, object]) -> None:
+        import wandb
+
+        name = re.sub(r"[^A-Za-z0-9_.-]", "-", self._group)[:100]
+        artifact = wandb.Artifact(f"{name}-{self._id(STUDY)[:6]}", "architecture", metadata=dict(facts))
+        for file, path in files.items():
+            artifact.add_file(str(path.absolute()), name=file, policy="immutable", skip_cache=True)
+        self._runs[STUDY].log_artifact(artifact, aliases=["best"])
+
+    def _end(self, number: int, tags: tuple[str, ...], summary: Mapping[str, object], exit_code: int) -> None:
+        if number in self._open and (picture := self._picture(number)):  # nothing has been reported
+            self._attempt(number, lambda number: self._log(number, 0, picture))
+
         def end(number: int) -> None:
             run = self._runs[number]
-            run.tags = (*self._tags, state)
-            run.summary.update(plain({**summary, "state": state}))
+            run.tags = (*self._link.tags, *tags)
+            run.summary.update(plain(summary))
             run.finish(exit_code=exit_code)
 
         self._attempt(number, end)
@@ -210,55 +255,24 @@ class WandbTracker:
 
     def _forget(self, number: int) -> None:
         self._runs.pop(number, None)
-        self._configs.pop(number, None)
+        self._open.pop(number, None)
 
     def _go_offline(self, reason: str) -> None:
-        """Go on with the candidates in flight in offline runs of the same ids.
+        """Go on with what is open in offline runs of the same ids.
 
-        W&B's service keeps the id of a run, even of one that could not be opened, until it is stopped. Runs that were
-        online leave what they had on disk; ``wandb sync`` joins the parts of a run in the order of their beginnings.
+        Runs that were online leave what they had on disk; ``wandb sync`` joins the parts of a run in the order of their
+        beginnings.
         """
-        self._tell(f"W&B goes on offline: {reason}")
-        self._mode = "offline"
+        self._link.tell(f"W&B goes on offline: {reason}")
         with ThreadPoolExecutor(max(1, len(self._runs))) as pool:  # each may take all of the patience
             pool.map(_abandon, self._runs.values())
         self._runs.clear()
-        self._stop_service()
-        try:
-            self._start_service()
-        except Exception:
-            self._mode = "off"
-            self._configs.clear()
-        for number in list(self._configs):
-            self._attempt(number, self._open)
-
-    def _tell(self, message: str) -> None:
-        if not self._told:
-            self._warn(message)
-        self._told = True
-
-    # W&B's messages to the terminal come here. Only one kind matters: data that did not reach the server is not an
-    # exception in W&B but a message that recommends `wandb sync`.
-
-    def info(self, message: str) -> None:
-        pass
-
-    def warning(self, message: str) -> None:
-        if "wandb sync" in message:
-            self._leave_server.set()
-
-    def error(self, message: str) -> None:
-        self.warning(message)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+        if self._link.go_offline() == "off":
+            self._open.clear()
+        for number in list(self._open):
+            self._attempt(number, self._ensure)
 
 
 def _abandon(run: "Run") -> None:
     with suppress(Exception):
         run.finish(exit_code=INTERRUPTED)
-
-
-def _ignore_stop() -> None:
-    """W&B's stop button would otherwise interrupt the whole search as Ctrl-C does."""
