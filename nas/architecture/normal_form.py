@@ -99,13 +99,8 @@ def _node(node: Node, free: bool) -> tuple[Form, bool]:
 
 def _leaf(op: Op) -> Form:
     """What differs from the language's defaults, so that a field added later changes no digest."""
-    given = {f.name: getattr(op, f.name) for f in fields(op) if f.name != "name"}
-    changed = {key: plain(value) for key, value in given.items() if value != _default(op, key)}
-    return {"op": KINDS[type(op)], **changed}
-
-
-def _default(op: Op, key: str) -> object:
-    return next(f.default for f in fields(op) if f.name == key)
+    values = ((f, getattr(op, f.name)) for f in fields(op) if f.name != "name")
+    return {"op": KINDS[type(op)], **{f.name: plain(value) for f, value in values if value != f.default}}
 
 
 def _branches(node: Node, free: bool) -> tuple[Form, bool]:
