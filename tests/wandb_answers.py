@@ -151,8 +151,13 @@ def _upsert_view(server: Any, variables: Json) -> Json:
     return {"upsertView": {"view": {"id": "v", "name": variables["name"]}, "inserted": True}}
 
 
+def _default_entity(server: Any, variables: Json) -> Json:
+    return {"viewer": {"id": "1", "entity": "tester"}}
+
+
 REPLIES: dict[str, Callable[[Any, Json], Json]] = {
     "Viewer": _viewer,
+    "GetDefaultEntity": _default_entity,
     "RunResumeStatus": _resume_status,
     "UpsertBucket": _upsert_run,
     "CreateRunFiles": _upload_addresses,

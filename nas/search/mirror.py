@@ -114,8 +114,8 @@ def conclude(tracker: Tracker, space: Space, study: optuna.Study, found: Found, 
 
 def _numbers(progress: Progress) -> dict[str, object]:
     counts, proposed = progress.counts, max(1, progress.proposed)
-    numbers: dict[str, object] = {f"states/{state}": counts[state] for state in counts}
-    numbers |= {f"rate/{state}": counts[state] / proposed for state in counts if state not in states.COUNTED}
+    numbers: dict[str, object] = {f"states/{state}": counts[state] for state in states.STATES}
+    numbers |= {f"rate/{state}": counts[state] / proposed for state in states.STATES if state not in states.COUNTED}
     numbers |= {"architectures": len(progress.architectures), "retried": progress.retried}
     if progress.now > progress.started:
         numbers["utilisation"] = progress.busy / progress.devices / (progress.now - progress.started)

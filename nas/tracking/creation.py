@@ -126,6 +126,9 @@ def _make(spec: dict[str, Any], group: str, entity: str, project: str, runs: lis
     sweep, workspace, problems = None, None, []
     try:
         entity = entity or wandb.Api().default_entity or ""
+    except Exception as error:
+        return Created(problem=f"no sweep: {line(error)}")
+    try:
         sweep = wandb.sweep(spec, entity=entity, project=project, prior_runs=runs or None)
     except Exception as error:
         problems.append(f"no sweep: {line(error)}")
