@@ -74,7 +74,7 @@ def _skeleton(finals: Finals) -> dict[str, Any]:
     if not pairs:
         return {}
     networks = [
-        {"name": small.network.name, "here": _mean(small), **_written(large), "kind": small.network.kind}
+        {**_written(large), "name": small.network.name, "kind": small.network.kind, "here": _mean(small)}
         for small, large in pairs
     ]
     found = {key: value for key, value in asdict(_agreement(pairs)).items() if isfinite(value)} if pairs[1:] else {}

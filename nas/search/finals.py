@@ -173,10 +173,11 @@ class Finals:
 
     @cached_property
     def placed(self) -> dict[str, Network]:
-        """By name, finalists and those of the control with their cells in the skeleton; those left out that do not fit
-        there."""
+        """By name, finalists and those of the control with their cells in the skeleton, each architecture once; those
+        left out that do not fit there."""
         made: dict[str, Network] = {}
-        for network in (*self.finalists, *self.control) if self.options.skeleton else ():
+        own = {network.candidate.digest: network for network in (*self.control, *self.finalists)}
+        for network in own.values() if self.options.skeleton else ():
             try:
                 candidate = in_skeleton(str(self.options.skeleton), network.candidate, self.options.epochs)
             except InputError as error:

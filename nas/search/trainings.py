@@ -131,7 +131,10 @@ class Trainings:
         """
         self._progress = Progress(f"{self.name}: finals", 0, self.pool.slots, self.pool.clock())
         while (stop := self.stopping()) < Stop.NOW:
-            there = {run.id: run for run in wanted() if run.key not in (self.tested if run.test else self.trained)}
+            there: dict[tuple[str, bool], Run] = {}
+            for run in wanted():
+                if run.key not in (self.tested if run.test else self.trained):
+                    there.setdefault(run.id, run)  # two searches may have found the same: it is the first one's
             done = len(self.trained) + len(self.tested)
             self._progress.trials, self._progress.counts[states.COMPLETE] = done + len(there), done
             busy = {run.id for run, _ in self._live.values()}
