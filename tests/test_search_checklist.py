@@ -1,5 +1,6 @@
 """The checklist says of a study what its folder shows, and no more."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +61,19 @@ def test_a_study_with_finals_control_and_baselines_answers_yes(tmp_path: Path) -
     study(tmp_path / "tiny-control", [])
     (folder / "finals.yaml").write_text(yaml.safe_dump({"seeds": [4000, 4001], "networks": NETWORKS}))
     row = Trained("k", "trial 0", "final", 4000, 0.1, 0.0, 5, 7, "complete", value=0.5, seconds=20.0)
-    (folder / "finals.csv").write_text(table([row]))
+    beside = replace(row, key="b", network="resnet18", seconds=7.0)
+    (folder / "finals.csv").write_text(table([row, beside]))
     record_test_read(folder, "digest", "trial 0", {"test/accuracy": 0.5})
-    assert about(folder, "random search") == "Yes: 2 candidates at random beside the 2 of the search"
+    said = "Yes: 2 candidates at random beside the 2 of the search; random sampling of a single one: 0.5000"
+    assert about(folder, "random search") == f"{said} on validation, the mean of 1"
     assert "the seeds are 4000, 4001" in about(folder, "final training")
     assert "commit 0123456789ab" in about(folder, "trains what is evaluated")
     assert about(folder, "Are hardware").startswith("Yes")
-    assert about(folder, "time of everything").endswith("search 15 s, control 15 s, finals 20 s; together 50 s")
+    uneven = [replace(row, device="cpu"), replace(beside, device="cpu", micro_batch=8)]
+    (folder / "finals.csv").write_text(table(uneven))
+    assert about(folder, "Are hardware").startswith("No: the finals were not all trained on as many devices")
+    parts = "search 15 s, choosing among its best 20 s, control 15 s, all else in the finals 7.0 s"
+    assert about(folder, "time of everything").endswith(f"{parts}; the method itself took 35 s")
     assert "read 1 time," in about(folder, "all details")
     assert "baselines: resnet18" in about(folder, "all details")
     assert about(folder, "repeated").startswith("No: this is one search, with seed 3; its finals have 2 training seeds")

@@ -74,9 +74,12 @@ def _finals(
         driver.display.say,
         driver.objectives,
     )
+    beside = [number_of(len(baselines), "baseline")]
+    beside += [f"the best of {len(finals.control)} of the control"] if finals.control else []
+    skeleton = f"; {len(finals.placed)} of them in {finals.options.skeleton}, too" if finals.placed else ""
     driver.display.say(
-        f"finals: {number_of(len(finals.finalists), 'candidate')} trained anew under "
-        f"{number_of(len(finals.seeds), 'seed')}, then the winner beside {number_of(len(baselines), 'baseline')}"
+        f"finals: {number_of(len(finals.finalists) + len(finals.control), 'candidate')} trained anew under "
+        f"{number_of(len(finals.seeds), 'seed')}{skeleton}; then the winner beside {' and '.join(beside)}"
     )
     if not finals.run():
         driver.display.say("finals: interrupted; the same command goes on with them")
