@@ -244,13 +244,15 @@ def test_an_architecture_gets_no_more_settings_than_allowed(tmp_path: Path) -> N
 
 
 def test_a_candidate_whose_process_dies_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
-    said = StringIO()
-    with driver(tmp_path, 2, tiny_space(lr=DIES_ONCE, epochs=4), console=Console(file=said, width=200)) as running:
+    said, heard = StringIO(), Recorder()
+    shown = Console(file=said, width=200)
+    with driver(tmp_path, 2, tiny_space(lr=DIES_ONCE, epochs=4), console=shown, tracker=heard) as running:
         running.run()
         table = rows(running)
     assert [row["state"] for row in table if row["state"] != "twin"] == ["complete", "complete"]
     assert running.progress.retried == 2
     assert trials(running.study)[0].user_attrs["attempt"]["deaths"] == 1
+    assert [told[-1] for told in heard.told if told[0] == "finish" and told[1] == 0] == ["retried"]
     assert "trial 0: its process died: killed by signal 9" in said.getvalue()
     log = (tmp_path / "logs" / "0000.log").read_text()
     assert [line for line in log.splitlines() if line.startswith("epoch")] == [f"epoch {n}" for n in range(4)]
