@@ -5,28 +5,35 @@ raises `Done` when all evaluations are used up. Before that, it may be asked whi
 """
 
 from collections.abc import Callable, Mapping
+from functools import cache, partial
+from inspect import signature
 from random import Random
 from typing import Protocol
 
 import numpy as np
 import optuna
 from optuna.samplers import BaseSampler
+from optuna.trial import TrialState
 from table import Parameters, Table
 
 from nas.architecture.context import context
-from nas.samplers.catalogue import Catalogue
-from nas.samplers.making import for_space
-from nas.samplers.surrogate import distances
-from nas.samplers.surrogate_sampler import SurrogateSampler, believed, features
+from nas.samplers.catalogue import Catalogue, Features, Looked
+from nas.samplers.distances import Distances
+from nas.samplers.expectation import believed
+from nas.samplers.history import SCREEN
 from nas.search.proposal import TrialSuggest
 from nas.search.samplers import SeededSampler
 from nas.space.operators import mutate, neighbours, random_parameters
+from nas.space.space import Space
 
 
 class Evaluate(Protocol):
-    """`believe` takes a function that gives the number of the evaluation that is believed to be best."""
+    """`brief` gives the value after a brief training; `believe` takes a function that gives the number of the
+    evaluation that is believed to be best."""
 
     def __call__(self, parameters: Parameters) -> float | None: ...
+
+    def brief(self, parameters: Parameters) -> float | None: ...
 
     def believe(self, best: Callable[[], int]) -> None: ...
 
@@ -38,28 +45,65 @@ class Done(Exception):
     """All evaluations are used up."""
 
 
-def by_sampler(make: Callable[..., BaseSampler]) -> Method:
-    """A sampler, made for each trial as in a search. Its catalogue is kept over the seeds of one table."""
-    made: dict[int, Callable[..., BaseSampler]] = {}
+@cache
+def known(space: Space) -> Catalogue:
+    """One for all searches of a space, in which documents are looked at once."""
+    return Catalogue(space)
+
+
+def by_sampler(make: Callable[..., BaseSampler], rung: int = 0) -> Method:
+    """A sampler, made for each trial as in a search.
+
+    With a `rung`, so many proposals are trained briefly at a time, and the best of them is evaluated.
+    """
+    ours = "catalogue" in signature(make).parameters
 
     def method(table: Table, seed: int, evaluate: Evaluate) -> None:
-        make_here = made.setdefault(id(table), for_space(make, table.space))
+        catalogue = known(table.space)
+        make_here = partial(make, catalogue=catalogue) if ours else make
         study = optuna.create_study(direction="maximize", sampler=SeededSampler(make_here, seed))
         numbers: list[int] = []
-        if getattr(make_here, "func", None) is SurrogateSampler:
-            evaluate.believe(lambda: _best(believed(study, make_here.keywords["catalogue"]), numbers))
+        if ours:
+            evaluate.believe(lambda: _best(believed(study, catalogue), numbers))
         while True:
-            trial = study.ask()
-            table.space.sample(TrialSuggest(trial), context)
+            trial = _screened(study, table, evaluate, rung) if rung else _asked(study, table)
             value = evaluate(trial.params)
             if value is None:
-                trial.set_constraint("fits", 1.0)
-                study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+                _unfit(study, trial)
             else:
                 numbers.append(trial.number)
                 study.tell(trial, value)
 
     return method
+
+
+def _asked(study: optuna.Study, table: Table) -> optuna.Trial:
+    trial = study.ask()
+    table.space.sample(TrialSuggest(trial), context)
+    return trial
+
+
+def _unfit(study: optuna.Study, trial: optuna.Trial) -> None:
+    trial.set_constraint("fits", 1.0)
+    study.tell(trial, state=TrialState.PRUNED)
+
+
+def _screened(study: optuna.Study, table: Table, evaluate: Evaluate, rung: int) -> optuna.Trial:
+    """The best of some proposals after a brief training, as a search screens them."""
+    trials: dict[optuna.Trial, float] = {}
+    while len(trials) < rung:
+        trial = _asked(study, table)
+        value = evaluate.brief(trial.params)
+        if value is None:
+            _unfit(study, trial)
+        else:
+            trial.set_user_attr(SCREEN, value)
+            trials[trial] = value
+    best = max(trials, key=lambda trial: trials[trial])
+    for trial in trials:
+        if trial is not best:
+            study.tell(trial, state=TrialState.PRUNED)
+    return best
 
 
 def _best(worth: Mapping[int, float], numbers: list[int]) -> int:
@@ -114,7 +158,10 @@ def local_search(table: Table, seed: int, evaluate: Evaluate) -> None:
                     break
 
 
-KNOWN: dict[int, Catalogue] = {}
+def _one_hot(looked: Looked) -> Features:
+    """Choices and ways."""
+    choices, ways, *_ = looked.groups
+    return Features(np.concatenate([choices.names, ways.names]), np.concatenate([choices.values, ways.values]))
 
 
 def plain_gp(table: Table, seed: int, evaluate: Evaluate, drawn: int = 1000) -> None:
@@ -124,7 +171,7 @@ def plain_gp(table: Table, seed: int, evaluate: Evaluate, drawn: int = 1000) -> 
     Chosen from `drawn` documents at random and all neighbours of the three best.
     """
     random = Random(seed)
-    catalogue = KNOWN.setdefault(id(table), Catalogue(table.space))
+    catalogue = known(table.space)
     pool = {}
     for _ in range(drawn):
         looked = catalogue.random(random)
@@ -145,8 +192,8 @@ def plain_gp(table: Table, seed: int, evaluate: Evaluate, drawn: int = 1000) -> 
             return
         chosen = random.choice(left)
         if len(tried) >= 10:
-            matrices = [np.concatenate(features([*tried, *left, *first], len(first))[:2], axis=1)]
-            kernel = np.exp(-distances(matrices, len(tried), len(first))[0])
+            apart = Distances.of(list(map(_one_hot, tried)), list(map(_one_hot, first)))
+            kernel = np.exp(-apart.to(list(map(_one_hot, [*tried, *left]))))
             inverse = np.linalg.inv(kernel[: len(tried)] + 0.01 * np.eye(len(tried)))
             own = (np.array(values) - np.mean(values)) / (np.std(values) + 1e-9)
             mean = kernel @ inverse @ own

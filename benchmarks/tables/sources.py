@@ -4,6 +4,7 @@ The archives are not part of the project; what arrays they hold is said at each.
 """
 
 from collections.abc import Callable
+from functools import cache
 from itertools import permutations
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from table import Parameters, Table, relative, space_of
 
 from nas.compose import configuration
 from nas.search.spaces import at_data
+from nas.space.space import Space
 
 EDGES = [f"cells.cell.nodes.{edge}" for edge in ("one.in", "two.in", "two.one", "three.in", "three.one", "three.two")]
 NOISE = {"cifar10": 0.18, "cifar100": 0.54, "ImageNet16-120": 0.52}
@@ -20,34 +22,37 @@ NOISE = {"cifar10": 0.18, "cifar100": 0.54, "ImageNet16-120": 0.52}
 
 
 def nasbench201(folder: Path, data: str) -> Table:
-    """15,625 cells (Dong and Yang 2020), validation accuracy after 200 epochs.
+    """15,625 cells (Dong and Yang 2020), validation accuracy after 200 epochs; brief trainings have 12.
 
-    `ops` (cells, 6) indices into `op_names`; `datasets`; `val_acc_200`, `test_acc_200`, `mmacs` (cells, data sets);
-    `iso_class` (cells).
+    `ops` (cells, 6) indices into `op_names`; `datasets`; `val_acc_200`, `val_acc_12`, `test_acc_200`, `mmacs` (cells,
+    data sets); `iso_class` (cells).
     """
     held = np.load(folder / "nasbench201.npz")
     column = held["datasets"].tolist().index(data)
     names = held["op_names"].tolist()
     rows = {tuple(names[op] for op in ops): row for row, ops in enumerate(held["ops"])}
-    space = at_data({"architecture": configuration(["+search=nasbench201"]).space["architecture"]}, 3, 32, 10)
-    space = at_data(_one_cell_a_stage(space.document["architecture"]), 3, 32, 10)
     return Table(
         name=f"nasbench201 {data}",
-        space=space,
+        space=_cells(),
         row=lambda parameters: rows[tuple(str(parameters[edge]) for edge in EDGES)],
         values=held["val_acc_200"][:, column],
         test=held["test_acc_200"][:, column],
         cost=relative(held["mmacs"][:, column]),
         same=held["iso_class"].astype(int),
         noise=NOISE[data],
+        brief=held["val_acc_12"][:, column],
+        brief_share=12 / 200,
     )
 
 
-def _one_cell_a_stage(architecture: dict) -> dict:
-    """The same space with smaller networks, which are made sooner; the table knows nothing of depth."""
+@cache
+def _cells() -> Space:
+    """The shipped space with one cell a stage, so that networks are made sooner; the table knows nothing of depth."""
+    document = configuration(["+search=nasbench201"]).space["architecture"]
+    architecture = at_data({"architecture": document}, 3, 32, 10).document["architecture"]
     network = [{**op, "depth": 1} if op.get("name") == "stage_1" else op for op in architecture["network"]]
     rest = {key: value for key, value in architecture.items() if key not in ("input", "classes")}
-    return {"architecture": {**rest, "network": network}}
+    return at_data({"architecture": {**rest, "network": network}}, 3, 32, 10)
 
 
 def nasbench_macro(folder: Path, data: str) -> Table:

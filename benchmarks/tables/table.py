@@ -20,7 +20,8 @@ class Table:
 
     `values` are searched for, in points of accuracy, larger is better; `test` is what the report tells beside it.
     `cost` is that of one evaluation, in mean evaluations. `same` is equal for rows that are one network. `noise` is the
-    standard deviation by which one network's values differ.
+    standard deviation by which one network's values differ. `brief` are the values of brief trainings of their own,
+    each of which takes `brief_share` of the cost of an evaluation.
     """
 
     name: str
@@ -31,6 +32,8 @@ class Table:
     cost: Column
     same: NDArray[np.int64]
     noise: float
+    brief: Column | None = None
+    brief_share: float = 0.0
 
 
 def space_of(network: list[object], cells: Mapping[str, object], size: int = 32, classes: int = 10) -> Space:

@@ -9,6 +9,11 @@ from optuna.trial import FrozenTrial, TrialState
 from nas.errors import InputError
 from nas.samplers.catalogue import Catalogue, Looked
 
+SCREEN = "screen"
+"""The user attribute of a trial that holds the first objective after a brief training, which decided on the full one.
+
+Trials that got no full one are told as pruned, without intermediate values."""
+
 
 @dataclass(frozen=True, eq=False)
 class Past:
@@ -19,6 +24,13 @@ class Past:
     """None if the document does not fit together, or is not allowed."""
     values: tuple[float, ...] | None
     runs: bool
+    brief: float | None = None
+    """What a brief training gave, unless the trial failed after it."""
+
+    @property
+    def screened(self) -> bool:
+        """Whether it was trained briefly and no further."""
+        return self.brief is not None and self.values is None and not self.runs
 
 
 def history(study: Study, trial: FrozenTrial | None, catalogue: Catalogue) -> list[Past]:
@@ -38,12 +50,19 @@ def history(study: Study, trial: FrozenTrial | None, catalogue: Catalogue) -> li
                 looked = catalogue.look(other.params)
         except InputError:
             continue
-        past.append(Past(other.number, looked, _values(study, other), not ended))
+        past.append(Past(other.number, looked, _values(study, other), not ended, _brief(study, other)))
     return past
 
 
+def _brief(study: Study, trial: FrozenTrial) -> float | None:
+    value = trial.user_attrs.get(SCREEN)
+    if value is None or trial.state == TrialState.FAIL or _infeasible(trial):
+        return None
+    return _upwards([float(value)], study.directions[:1])[0]
+
+
 def _values(study: Study, trial: FrozenTrial) -> tuple[float, ...] | None:
-    if any(share > 0 for share in trial.constraints.values()):
+    if _infeasible(trial):
         return None
     match trial.state:
         case TrialState.COMPLETE:
@@ -52,6 +71,10 @@ def _values(study: Study, trial: FrozenTrial) -> tuple[float, ...] | None:
             return _upwards([trial.intermediate_values[max(trial.intermediate_values)]], study.directions)
         case _:
             return None
+
+
+def _infeasible(trial: FrozenTrial) -> bool:
+    return any(share > 0 for share in trial.constraints.values())
 
 
 def _upwards(values: Sequence[float], directions: Sequence[StudyDirection]) -> tuple[float, ...]:

@@ -16,6 +16,9 @@ Array = NDArray[np.float64]
 
 SETTINGS = 24
 AVERAGED = 8
+LEAST = 0.15
+"""Weight, of the best setting's, below which one is left out."""
+
 LENGTHS = (10.0, 300.0)
 """Of the kernel, in medians of the squared distance: long, so that it is nearly a polynomial of low degree."""
 
@@ -43,42 +46,28 @@ def settings(groups: int) -> tuple[Setting, ...]:
     return tuple(Setting(*each) for each in zip(lengths, shares, noises.tolist(), strict=True))
 
 
-def distances(groups: Sequence[Array], observed: int, drawn: int) -> list[Array]:
-    """Squared distances of all documents (rows) from the first `observed`, by group.
+@dataclass(frozen=True, eq=False)
+class Surrogate:
+    """What has been learnt: some settings, each with its weight."""
 
-    The last `drawn` have none; their distances from one another are 1 in the median. These are to be drawn at random,
-    so that the unit stays what it is when the others gather in one place.
-    """
-    found = []
-    for values in groups:
-        rest, random = values[: len(values) - drawn], values[len(values) - drawn :]
-        unit = _squared(random[::2], random[1::2])
-        apart = unit[unit > 1e-9]
-        found.append(_squared(rest, rest[:observed]) / (np.median(apart) if apart.size else 1.0))
-    return found
+    fits: Sequence[tuple[float, "_Fit"]]
 
+    @classmethod
+    def of(cls, apart: Sequence[Array], values: Array) -> "Surrogate":
+        """`apart` are the squared distances of documents from one another, by group; these have given `values`."""
+        fits = sorted(
+            (_Fit.of(setting, apart, values) for setting in settings(len(apart))), key=lambda fit: -fit.evidence
+        )
+        weights = [float(np.exp((fit.evidence - fits[0].evidence) / 2)) for fit in fits[:AVERAGED]]
+        return cls([(weight, fit) for weight, fit in zip(weights, fits, strict=False) if weight > LEAST])
 
-def _squared(one: Array, other: Array) -> Array:
-    between: Array = (one**2).sum(1)[:, None] + (other**2).sum(1)[None] - 2 * one @ other.T
-    return np.maximum(between, 0)
-
-
-def expected(apart: Sequence[Array], values: Array) -> tuple[Array, Array]:
-    """Mean and standard deviation of what each document gives, of which the first have given `values`.
-
-    `apart` are the distances of all documents from these, by group (see `distances`).
-    """
-    n = len(values)
-    fits = sorted(
-        (_Fit.of(setting, [each[:n] for each in apart], values) for setting in settings(len(apart))),
-        key=lambda fit: -fit.evidence,
-    )[:AVERAGED]
-    weights = np.exp((np.array([fit.evidence for fit in fits]) - fits[0].evidence) / 2)
-    kept = [(weight, *fit.predicted(apart)) for weight, fit in zip(weights, fits, strict=True) if weight > 0.15]
-    total = sum(weight for weight, _, _ in kept)
-    mean = sum(weight * mean for weight, mean, _ in kept) / total
-    variance = sum(weight * (variance + (own - mean) ** 2) for weight, own, variance in kept) / total
-    return mean, np.sqrt(variance)
+    def expected(self, apart: Sequence[Array]) -> tuple[Array, Array]:
+        """Mean and standard deviation of other documents (rows), given their distances from those."""
+        total = sum(weight for weight, _ in self.fits)
+        told = [(weight / total, *fit.predicted(apart)) for weight, fit in self.fits]
+        mean = np.sum([share * own for share, own, _ in told], 0)
+        variance = np.sum([share * (variance + (own - mean) ** 2) for share, own, variance in told], 0)
+        return mean, np.sqrt(variance)
 
 
 def _kernel(setting: Setting, apart: Sequence[Array]) -> Array:

@@ -1,47 +1,36 @@
 """The default sampler: proposes what a Gaussian process over the structure of architectures expects most of."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from random import Random
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from nas.samplers.catalogue import GROUPS, Catalogue, Looked
-from nas.samplers.history import Past, history
+from nas.samplers.catalogue import Catalogue, Looked
+from nas.samplers.expectation import Expectation, expectation
+from nas.samplers.history import Past
 from nas.samplers.planned import PlannedSampler, keys
-from nas.samplers.surrogate import Array, distances, expected, squeezed
-from nas.space.holes import Scalar
+from nas.samplers.surrogate import Array
 
 STARTUP = 6
 """Documents at random before the model is asked."""
 
-FIRST = 50
-"""Documents drawn beside each of the first ones, which the model chooses from later."""
+FIRST, DRAWN = 50, 3
+"""Documents drawn beside each of the first trials, and beside each later one."""
 
-UNIT = 100
-"""Documents at random that tell how far apart documents are, where none have been drawn."""
-
-MUTATED, DRAWN = 10, 3
-"""Documents added beside each later trial: changed from the best so far, and at random."""
-
-PARENTS = 6
 WINDOW = 32
-"""Trials whose additions are still chosen from."""
+"""Trials whose documents are still chosen from."""
 
-OBSERVED = 120
-"""Trials that the model is given: the best, and some of the rest."""
+ROUNDS, CHANGED = 2, 5
+"""Rounds in which those that most is hoped of are changed, and how many."""
 
-OWN = 0.3
-"""How much of what a trial did better than expected is believed to be its own; the rest is noise."""
-
-OPTIMISM = 1.0
+OPTIMISM = 1.5
 """Standard deviations added to what is expected."""
 
 
 class SurrogateSampler(PlannedSampler):
-    """Documents to choose from are drawn at random and changed from the best; the model is in `nas.samplers.surrogate`.
+    """Documents are drawn at random, and those that the model hopes most of are changed, tried or not; the model is in
+    `nas.samplers.expectation`.
 
     Trials that run are taken to give what is expected of them, so that workers that ask at once are sent to different
     places; failed and infeasible ones to give the worst that was seen. Several objectives are weighed at random, anew
@@ -56,29 +45,27 @@ class SurrogateSampler(PlannedSampler):
         known = [other for other in past if other.looked is not None]
         if len(past) < self._startup or not any(other.values for other in known):
             if past:
-                self._first(len(past), past)  # now rather than all at once when the model is asked first
+                self._drawn(len(past), past)  # now rather than all at once when the model is asked first
             return None
-        taken = keys(past)
-        drawn = [looked for step in range(1, self._startup + 1) for looked in self._first(step, past)]
-        pool = {looked.key: looked for looked in (*drawn, *self._added(past)) if looked.key not in taken}
-        if not pool:
-            return None
-        observed, values = _chosen(known, self._scalars(known))
-        running = np.isnan(values)
-        documents = [*_documents(observed, ~running), *_documents(observed, running), *pool.values()]
-        seen, ended = squeezed(values[~running]), int((~running).sum())
-        apart = distances(features([*documents, *drawn], len(drawn)), len(observed), len(drawn))
-        mean, deviation = expected([each[:, :ended] for each in apart], seen)
-        if running.any():
-            mean, deviation = expected(apart, np.concatenate([seen, mean[ended : len(observed)]]))
-        hopes = (mean + OPTIMISM * deviation)[len(observed) :]
-        return list(pool.values())[int(hopes.argmax())]
+        drawn = [looked for step in range(1, self._startup + 1) for looked in self._drawn(step, past)]
+        model = expectation(known, self._scalars(known), drawn)
+        steps = range(max(1, len(past) - WINDOW), len(past) + 1)
+        found = {looked.key: looked for step in steps for looked in self._drawn(step, past)}
+        found |= {looked.key: looked for looked in model.given}
+        hopes = _hopes(model, list(found.values()))
+        for _ in range(ROUNDS):
+            new = self._changed([found[key] for key in sorted(hopes, key=lambda key: -hopes[key])[:CHANGED]])
+            new = {looked.key: looked for looked in new if looked.key not in found}
+            found |= new
+            hopes |= _hopes(model, list(new.values()))
+        untried = hopes.keys() - keys(past)
+        return found[max(sorted(untried), key=lambda key: hopes[key])] if untried else None
 
     def _scalars(self, known: Sequence[Past]) -> Array:
-        """A number for each trial, not a number for those that run; what failed is as bad as the worst."""
+        """A number for each trial, not a number where it runs or was screened; what failed is as bad as the worst."""
         sound = np.array([trial.values is not None for trial in known])
         values = np.array([trial.values for trial in known if trial.values is not None])
-        scalars = np.where([trial.runs for trial in known], np.nan, 0.0)
+        scalars = np.where([trial.runs or trial.screened for trial in known], np.nan, 0.0)
         if values.shape[1] == 1:
             scalars[sound] = values[:, 0]
         else:
@@ -89,88 +76,22 @@ class SurrogateSampler(PlannedSampler):
         scalars[~sound & ~np.isnan(scalars)] = scalars[sound].min()
         return scalars
 
-    def _added(self, past: Sequence[Past]) -> Iterator[Looked]:
-        """What was added beside the last trials."""
-        best: list[Past] = []
-        for step, trial in enumerate(past, 1):
-            if trial.values is not None and trial.looked is not None:
-                best = sorted([*best, trial], key=lambda one: one.values or (), reverse=True)[:PARENTS]
-            if step > max(self._startup, len(past) - WINDOW):
-                yield from self._later(step, past, best)
-
-    def _first(self, step: int, past: Sequence[Past]) -> Sequence[Looked]:
-        return self.catalogue.remembered((_origin(past), step), lambda random: self._drawn(FIRST, random))
-
-    def _later(self, step: int, past: Sequence[Past], best: Sequence[Past]) -> Sequence[Looked]:
-        parents = [trial.looked.parameters for trial in best if trial.looked is not None]
-        name = (_origin(past), step, str([trial.number for trial in best]))
+    def _drawn(self, step: int, past: Sequence[Past]) -> Sequence[Looked]:
+        """Documents at random, the same for each of the study's trials."""
+        first = past[0].looked
+        name = str(sorted(first.parameters.items())) if first else ""
+        number = FIRST if step <= self._startup else DRAWN
         return self.catalogue.remembered(
-            name, lambda random: [*self._drawn(DRAWN, random), *self._changed(parents, random)]
+            (name, step), lambda random: [one for one in map(self.catalogue.random, [random] * number) if one]
         )
 
-    def _drawn(self, number: int, random: Random) -> list[Looked]:
-        drawn = (self.catalogue.random(random) for _ in range(number))
-        return [looked for looked in drawn if looked is not None]
-
-    def _changed(self, parents: Sequence[Mapping[str, Scalar]], random: Random) -> list[Looked]:
-        changed = (
-            self.catalogue.mutated(random.choice(parents), random, 1 + (random.random() < 0.3)) for _ in range(MUTATED)
-        )
-        return [looked for looked in changed if looked is not None] if parents else []
+    def _changed(self, parents: Sequence[Looked]) -> list[Looked]:
+        changed = (self.catalogue.mutated(parent.parameters, self.random) for parent in parents)
+        return [looked for looked in changed if looked is not None]
 
 
-def believed(study: Study, catalogue: Catalogue) -> dict[int, float]:
-    """What each trial of a study with one objective is believed to be worth, by its number; larger is better.
-
-    Where values are noisy, the best of many is mostly lucky. This is what the model expects of the document, and a
-    share of how much better it did, on a scale of its own. Trials that failed or run are left out.
-    """
-    past = [trial for trial in history(study, None, catalogue) if trial.values is not None and trial.looked is not None]
-    if not past:
+def _hopes(model: Expectation, documents: Sequence[Looked]) -> dict[str, float]:
+    if not documents:
         return {}
-    values = np.array([trial.values[0] for trial in past if trial.values is not None])
-    kept, some = _chosen(past, values)
-    seen = squeezed(some)
-    documents = _documents(kept, np.ones(len(kept), bool))
-    drawn = [looked for looked in (catalogue.random(Random(place)) for place in range(UNIT)) if looked is not None]
-    groups = features([*documents, *drawn], len(drawn))
-    mean, _ = expected(distances(groups, len(kept), len(drawn)), seen)
-    return {trial.number: float(worth) for trial, worth in zip(kept, mean + OWN * (seen - mean), strict=True)}
-
-
-def _documents(trials: Sequence[Past], which: NDArray[np.bool_]) -> list[Looked]:
-    return [trial.looked for trial, meant in zip(trials, which, strict=True) if meant and trial.looked is not None]
-
-
-def _origin(past: Sequence[Past]) -> str:
-    """What all chance of a study's additions begins with."""
-    return str(sorted(past[0].looked.parameters.items())) if past[0].looked is not None else ""
-
-
-def features(documents: Sequence[Looked], drawn: int) -> list[Array]:
-    """A matrix for each group of features, a row for each document; numbers in deviations of the last `drawn`."""
-    matrices = []
-    for place, group in enumerate(GROUPS):
-        own = [looked.groups[place] for looked in documents]
-        names, columns = np.unique(np.concatenate([each.names for each in own]), return_inverse=True)
-        matrix = np.zeros((len(documents), len(names)))
-        matrix[np.repeat(np.arange(len(own)), [len(each.names) for each in own]), columns] = np.concatenate(
-            [each.values for each in own]
-        )
-        if group == "numbers":
-            spread = matrix[len(matrix) - drawn :].std(0)
-            matrix = (matrix - matrix.mean(0)) / np.where(spread > 1e-9, spread, 1.0)
-        matrices.append(matrix)
-    return matrices
-
-
-def _chosen(known: Sequence[Past], values: Array) -> tuple[list[Past], Array]:
-    """Of many trials those that run, the best and an even choice of the rest."""
-    if len(known) <= OBSERVED:
-        return list(known), values
-    order = np.argsort(-values, kind="stable")  # not a number comes last
-    ended = int((~np.isnan(values)).sum())
-    best, rest = order[: OBSERVED // 2], order[OBSERVED // 2 : ended]
-    places = np.linspace(0, len(rest) - 1, OBSERVED // 2).astype(int)
-    kept = np.sort(np.concatenate([best, rest[places], order[ended:]]))
-    return [known[place] for place in kept], values[kept]
+    mean, deviation = model.expected(documents)
+    return {looked.key: float(hope) for looked, hope in zip(documents, mean + OPTIMISM * deviation, strict=True)}

@@ -1,0 +1,138 @@
+"""What the trials of a study let expect of documents: brief trainings, running trials and all."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+
+import numpy as np
+from optuna.study import Study
+
+from nas.samplers.catalogue import GROUPS, Catalogue, Looked
+from nas.samplers.distances import Distances
+from nas.samplers.history import Past, history
+from nas.samplers.surrogate import Array, Surrogate, squeezed
+
+UNIT = 100
+"""Documents at random that tell how far apart documents are, where none have been drawn."""
+
+OBSERVED = 120
+"""Trials that the model is given: the best, and some of the rest."""
+
+BRIEFED = 3
+"""Brief trainings from which on they are modelled."""
+
+OWN = 0.3
+"""How much of what a trial did better than expected is believed to be its own; the rest is noise."""
+
+
+@dataclass(frozen=True, eq=False)
+class Expectation:
+    """Of documents; `given` have been seen. `brief` is what is expected of a brief training, `told` what came of it, by
+    key: one more group of features (after Kennedy and O'Hagan 2000: the full training follows the brief one, as far as
+    what has been seen says so)."""
+
+    given: Sequence[Looked]
+    distances: Sequence[Distances]
+    surrogate: Surrogate
+    brief: "Expectation | None"
+    told: Mapping[str, float]
+
+    @classmethod
+    def of(
+        cls,
+        given: Sequence[Looked],
+        values: Array,
+        drawn: Sequence[Looked],
+        brief: "Expectation | None" = None,
+        told: Mapping[str, float] | None = None,
+    ) -> "Expectation":
+        """`drawn` are documents at random; `values` have mean 0 and deviation 1."""
+        distances = [
+            Distances.of([one.groups[place] for one in given], [one.groups[place] for one in drawn], group == "numbers")
+            for place, group in enumerate(GROUPS)
+        ]
+        unfit = cls(given, distances, Surrogate([]), brief, told or {})
+        return cls(given, distances, Surrogate.of(unfit._apart(given), values), brief, told or {})
+
+    def expected(self, documents: Sequence[Looked]) -> tuple[Array, Array]:
+        """Mean and standard deviation of each document."""
+        return self.surrogate.expected(self._apart(documents))
+
+    def _apart(self, documents: Sequence[Looked]) -> list[Array]:
+        groups = enumerate(self.distances)
+        apart = [distances.to([one.groups[place] for one in documents]) for place, distances in groups]
+        if self.brief:
+            own, given = self._brief(documents), self._brief(self.given)
+            apart.append((own[:, None] - given[None]) ** 2 / 2)  # 1 in the mean for two of deviation 1
+        return apart
+
+    def _brief(self, documents: Sequence[Looked]) -> Array:
+        assert self.brief
+        mean, _ = self.brief.expected(documents)
+        return np.array([self.told.get(one.key, each) for one, each in zip(documents, mean.tolist(), strict=True)])
+
+
+def expectation(past: Sequence[Past], values: Array, drawn: Sequence[Looked]) -> Expectation:
+    """From the trials whose document is known, and their values; not a number: it runs.
+
+    Trials that run are taken to give what is expected of them.
+    """
+    brief, told = _briefly(past, drawn)
+    full = [place for place, trial in enumerate(past) if not trial.screened]
+    kept = _chosen(values[full])
+    trials, some = [past[full[place]] for place in kept], values[full][kept]
+    runs = np.isnan(some)
+    ended = looked([trial for trial, running in zip(trials, runs, strict=True) if not running])
+    seen = squeezed(some[~runs])
+    found = Expectation.of(ended, seen, drawn, brief, told)
+    if not runs.any():
+        return found
+    running = looked([trial for trial, running in zip(trials, runs, strict=True) if running])
+    likely, _ = found.expected(running)
+    return Expectation.of([*ended, *running], np.concatenate([seen, likely]), drawn, brief, told)
+
+
+def _briefly(past: Sequence[Past], drawn: Sequence[Looked]) -> tuple[Expectation | None, Mapping[str, float]]:
+    brief = [trial for trial in past if trial.brief is not None]
+    if len(brief) < BRIEFED:
+        return None, {}
+    values = np.array([trial.brief for trial in brief], float)
+    kept = _chosen(values)
+    documents, seen = looked([brief[place] for place in kept]), squeezed(values[kept])
+    told = {one.key: value for one, value in zip(documents, seen.tolist(), strict=True)}
+    return Expectation.of(documents, seen, drawn), told
+
+
+def believed(study: Study, catalogue: Catalogue) -> dict[int, float]:
+    """What each trial of a study with one objective is believed to be worth, by its number; larger is better.
+
+    Where values are noisy, the best of many is mostly lucky. This is what the model expects of the document, and a
+    share of how much better it did, on a scale of its own. Trials without a value are left out.
+    """
+    past = [trial for trial in history(study, None, catalogue) if trial.looked is not None]
+    ended = [trial for trial in past if trial.values is not None]
+    values = np.array([trial.values[0] for trial in ended if trial.values is not None])
+    if not ended:
+        return {}
+    drawn = [one for one in (catalogue.random(Random(place)) for place in range(UNIT)) if one is not None]
+    kept = _chosen(values)
+    screened, ended, values = [one for one in past if one.screened], [ended[place] for place in kept], values[kept]
+    unknown = np.full(len(screened), np.nan)
+    mean, _ = expectation([*ended, *screened], np.concatenate([values, unknown]), drawn).expected(looked(ended))
+    worth = mean + OWN * (squeezed(values) - mean)
+    return {trial.number: float(own) for trial, own in zip(ended, worth, strict=True)}
+
+
+def looked(trials: Sequence[Past]) -> list[Looked]:
+    return [trial.looked for trial in trials if trial.looked is not None]
+
+
+def _chosen(values: Array) -> list[int]:
+    """The places of those that run and, of many values, of the best and of an even choice of the rest."""
+    if len(values) <= OBSERVED:
+        return list(range(len(values)))
+    order = np.argsort(-values, kind="stable")  # not a number comes last
+    ended = int((~np.isnan(values)).sum())
+    best, rest = order[: OBSERVED // 2], order[OBSERVED // 2 : ended]
+    some = rest[np.linspace(0, len(rest) - 1, OBSERVED // 2).astype(int)]
+    return sorted({*best.tolist(), *some.tolist(), *order[ended:].tolist()})
