@@ -11,6 +11,7 @@ from nas.data.images import ImageData
 from nas.search import files, mirror
 from nas.search.driver import Driver
 from nas.search.ledger import open_ledger
+from nas.search.pruning import COSTS
 from nas.search.samplers import SeededSampler
 from nas.search.study import held, open_study, storage_errors
 from nas.search.summary import write_found
@@ -43,6 +44,8 @@ def run_control(
         sampler = SeededSampler(RandomSampler, -1 - driver.seed)
         own_pin = {**pin, "sampler": {"control of": driver.study.study_name}}
         study = open_study(folder, name, own_pin, sampler, pruner, options.storage, driver.study.directions)
+        if driver.objectives.several:
+            study.set_user_attr(COSTS, list(driver.objectives.names[1:]))
         ledger = open_ledger(study, options.trials)
         own = {**written, "study": {**written["study"], "name": name, "trials": options.trials}, "sampler": "random"}
         files.write_atomically(folder / files.CONFIG, files.yaml_text(own))

@@ -65,7 +65,7 @@ def winner_document(finals: Finals, document: Mapping[str, Any]) -> dict[str, An
 
 def _rule(finals: Finals) -> str:
     best = finals.objectives.best
-    return f"highest mean {METRIC}" if best == "accurate" else f"{BEST[best]}, by mean {METRIC} and costs,"
+    return f"highest mean {METRIC}" if best == "accurate" else f"{BEST[best]} (by mean {METRIC} and costs)"
 
 
 def _skeleton(finals: Finals) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def conclusion(standings: Sequence[Standing], finals: Finals, images: int) -> st
     split = "test" if winner.tests else "validation"
     among = f"the best of {number_of(len(finals.finalists), 'finalist')}"
     if finals.objectives.best != "accurate":
-        among = f"{_rule(finals)} of {number_of(len(finals.finalists), 'finalist')}"
+        among = f"of {number_of(len(finals.finalists), 'finalist')} {_rule(finals)}"
     said = [f"{winner.network.name} is {among}, with a mean {METRIC} of {winner.validation} ({_n(winner)})."]
     beside = [network.name for network in finals.compared() or []]
     said += [_compared(winner, other, split) for other in others if other.network.name in beside]
