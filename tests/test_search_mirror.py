@@ -15,9 +15,12 @@ from wandb_server import forget_account, serving
 
 from nas.command import main
 from nas.search import mirror
+from nas.search.found import Found
 from nas.search.importance import LEAST, importances
+from nas.search.objectives import ONE
 from nas.search.progress import Progress
 from nas.search.study import IDENTITY
+from nas.tracking import NoTracker
 
 
 def trial(number: int, value: float, parameters: int, width: int = 3, state: str = "complete") -> FrozenTrial:
@@ -81,6 +84,24 @@ def test_what_takes_time_is_told_ever_more_rarely() -> None:
     due = [n for n in range(1, 5001) if mirror._is_due(n)]
     assert len(due) < 80
     assert all(b <= 1.2 * a + 1 for a, b in pairwise(due))
+
+
+def test_where_nearly_all_proposals_are_rejected_few_of_them_are_told() -> None:
+    told = []
+
+    class Heard(NoTracker):
+        def finish(self, number: int, *ended: object) -> None:  # type: ignore[override]
+            told.append(number)
+
+    study, found = optuna.create_study(), Found(ONE)
+    progress = Progress("s", 10, 2, started=0.0)
+    for number in range(100):
+        state = "complete" if number % 20 == 0 else "infeasible"
+        progress.counts[state] += 1
+        each = trial(number, 0.5, 10, state=state)
+        mirror.ends(Heard(), each, state == "complete", tiny_space(), study, progress, found)
+    assert [number for number in told if number % 20 == 0] == [0, 20, 40, 60, 80]
+    assert 10 <= len(told) <= 5 + 2 * (5 + 5)
 
 
 def test_the_course_has_rates_and_utilisation_as_shares() -> None:

@@ -35,6 +35,12 @@ SHOWN = 20
 
 _COSTS = ("parameters", "macs", "depth", "memory")
 
+UNTRAINED = 2
+"""Candidates that are not trained and yet told of, for each that is; a tight budget rejects a hundred in a second."""
+
+LISTED = 100
+"""Values of a parameter that a sweep lists one by one."""
+
 GROWTH = 1.1
 """What takes time is told again when there are so many times as many proposals."""
 
@@ -61,7 +67,8 @@ def _described(hole: Hole) -> dict[str, object]:
         case Choice(options=options) | Alternatives(options=options):
             return {"values": list(options)}
         case Integer(low=low, high=high, step=step) if step > 1:
-            return {"values": list(range(low, high + 1, step))}
+            values = range(low, high + 1, step)
+            return {"values": list(values)} if len(values) <= LISTED else {"min": low, "max": high, "q": step}
         case Integer(low=low, high=high, log=log):
             return {"min": low, "max": high, "distribution": "q_log_uniform_values" if log else "int_uniform"}
         case Real(low=low, high=high, log=log):
@@ -83,8 +90,13 @@ def ends(
     progress: Progress,
     found: Found,
 ) -> None:
-    """A candidate has ended, and the study stands otherwise than before; `trained` says whether it had begun."""
+    """A candidate has ended, and the study stands otherwise than before; `trained` says whether it had begun.
+
+    Of those that had not, no more are told than a tracker can take in beside a search; they are counted all the same.
+    """
     if not trained:
+        if progress.proposed - progress.counted > UNTRAINED * (progress.counted + 5):
+            return
         begins(tracker, trial, trial.user_attrs, space, trained=False)
     said = ended(trial)
     summary = {"value": said.value, "seconds": said.seconds, "reason": said.reason}

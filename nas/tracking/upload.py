@@ -32,12 +32,12 @@ def upload(study: Path, say: Callable[[str], None]) -> None:
         link.open()
         if not link.logged_in:
             raise InputError("nobody is logged in to W&B: wandb login, or WANDB_API_KEY")
+        say(f"uploading {len(runs)} runs")
         command = [sys.executable, "-m", "wandb", "sync", "--include-online", str(folder)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             lines = (done.stderr or done.stdout).strip().splitlines()
             raise InputError(f"{folder}: W&B does not take them: {lines[-1] if lines else 'it does not say why'}")
-        say(f"{len(runs)} runs are on the server")
         made = recall(folder, link.place)
         if made.sweep is None and described:
             about, numbers = described[0], [run.id for run in runs.values() if run.job_type == "candidate"]
