@@ -359,3 +359,9 @@ def test_there_is_no_third_tracker(study):
     assert isinstance(open_tracker("none", About("s", "i", study), print), NoTracker)
     with pytest.raises(InputError, match=r"tracking: no tracking 'wandd'; did you mean 'wandb'"):
         open_tracker("wandd", About("s", "i", study), print)
+
+
+def test_what_a_tracker_sets_in_the_environment_is_gone_when_it_is_closed(study):
+    before = dict(os.environ)
+    one_candidate(tracker_of(study))
+    assert dict(os.environ) == before

@@ -32,6 +32,7 @@ class Connection:
     leave: Event = field(default_factory=Event)  # set when the server is to be waited for no more
     _told: bool = False
     _owns_service: bool = False
+    _owns_data: bool = False
 
     @property
     def place(self) -> str:
@@ -54,6 +55,9 @@ class Connection:
         return self.mode
 
     def close(self) -> None:
+        if self._owns_data:
+            os.environ.pop("WANDB_DATA_DIR", None)
+            self._owns_data = False
         if not self._owns_service:
             return
         import wandb
@@ -70,7 +74,6 @@ class Connection:
     def _opened(self) -> Mode:
         # Before the first import: W&B reports its own crashes to its makers unless it is told not to.
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-        os.environ.setdefault("WANDB_DATA_DIR", str(self.folder.absolute()))  # else what tables hold goes home
         try:
             import wandb
 
@@ -100,6 +103,9 @@ class Connection:
         import wandb
 
         self._owns_service = "WANDB_SERVICE" not in os.environ
+        self._owns_data = "WANDB_DATA_DIR" not in os.environ
+        if self._owns_data:  # what tables hold would be kept in the user's home
+            os.environ["WANDB_DATA_DIR"] = str(self.folder.absolute())
         wandb.termsetup(wandb.Settings(silent=True), self)
         settings = wandb.setup(
             wandb.Settings(

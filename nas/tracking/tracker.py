@@ -78,7 +78,7 @@ class Tracker(Protocol):
         """The search ends; candidates still in flight were interrupted. Closing twice is harmless."""
 
     def where(self) -> str | None:
-        """A line for the terminal: where to look, or how to upload what was kept on disk. Complete after `close`."""
+        """For the terminal: where to look, or how to upload what was kept on disk. Complete after `close`."""
 
 
 class NoTracker:
