@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nas.errors import InputError
+from nas.report import arguments as study
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,12 @@ def _sync(given: Namespace) -> None:
 
 
 VERBS = {
+    "list": Verb("List the studies in a folder.", study.listing, study.runs("nas.report.listing")),
+    "status": Verb("Say where a search stands.", study.status, study.runs("nas.report.status")),
+    "report": Verb("Write the report of a study as one HTML file.", study.report, study.runs("nas.report.write")),
+    "show": Verb("Show a candidate of a study.", study.show, study.runs("nas.report.show")),
+    "compare": Verb("Show two networks side by side: what differs.", study.compare, study.runs("nas.report.compare")),
+    "preview": Verb("Say before a search what it will cost.", study.preview, study.runs("nas.report.preview")),
     "draw": Verb("Draw a network, or one of its cells, as SVG.", _draw_arguments, _draw),
     "describe": Verb("List the ops of a network with shapes, parameters and MACs.", _describe_arguments, _describe),
     "space": Verb("Say what a search space holds: documents, networks, their prices.", _space_arguments, _space),

@@ -42,10 +42,11 @@ MAY_IMPORT: dict[str, set[str]] = {
             "errors",
         ),
     },
+    "report": {*("architecture", "compose", "cost", "data", "drawing", "pool", "search", "space", "training", "errors")},
     "command": {"architecture", "compose", "cost", "drawing", "search", "space", "errors"},
     "__main__": {
         *("architecture", "command", "compose", "cost", "drawing", "overrides", "search", "space", "tracking", "weights"),
-        "errors",
+        *("report", "errors"),
     },
 }
 """What each part of the library may import of the others. A new part says here where it stands."""
@@ -55,13 +56,13 @@ ONLY_IN: dict[str, set[str]] = {
     "pytorch_lightning": {"training"},
     "torchvision": {"data"},
     "sklearn": {"data"},
-    "optuna": {"samplers", "search"},
+    "optuna": {"report", "samplers", "search"},
     "wandb": {"tracking"},
     "wandb_workspaces": {"tracking"},
     "hydra": {"compose", "overrides"},
     "omegaconf": {"compose", "overrides"},
     "ray": {"pool"},
-    "rich": {"search"},
+    "rich": {"report", "search"},
     "search_spaces": {"architecture", "compose"},
 }
 """Which parts may import these packages at all."""
@@ -78,6 +79,7 @@ DRIVER = [
     "drawing",
     "search",
     "compose",
+    "report",
     "command",
 ]
 """What the driver's process imports; torch is for its children alone."""

@@ -1,5 +1,6 @@
 """What a search shows: lines where the output is no terminal, a live table where it is one."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from io import StringIO
 from typing import Any
@@ -7,8 +8,20 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from nas.search.display import LineDisplay, LiveDisplay, best_table, console, count, display, duration, say, written
+from nas.search.display import (
+    LineDisplay,
+    LiveDisplay,
+    best_table,
+    console,
+    count,
+    display,
+    duration,
+    say,
+    standing,
+    written,
+)
 from nas.search.progress import Ended, Progress, Running
+from nas.space.holes import Scalar
 
 BEST = Ended(3, "complete", 0.75, 295_000, 8_300_000, 13.46)
 
@@ -87,13 +100,53 @@ def test_the_live_table_shows_what_runs_the_best_the_counts_and_the_time_left() 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_no_line_of_the_live_table_wraps(width: int) -> None:
-    from nas.search.display import _table
-
     to = terminal(width)
-    to.print(_table(replace(progress(), now=75.0)))
+    to.print(standing(replace(progress(), now=75.0), "normal: 1×1 16 | " * 20, most=9))
     lines = shown(to).splitlines()
-    assert len(lines) == 5
+    assert len(lines) == 8
     assert max(map(len, lines)) <= width
+
+
+def test_the_best_candidate_is_sketched_once_while_it_is_the_best() -> None:
+    asked: list[int] = []
+
+    def sketch(choices: Mapping[str, Scalar]) -> str:
+        asked.append(len(choices))
+        return "normal: 1×1 16 | 3×3 32"
+
+    to = terminal()
+    live = display(to, sketch)
+    live.show(progress())
+    live.show(progress())
+    live.close()
+    assert "normal: 1×1 16 | 3×3 32" in shown(to)
+    assert asked == [0]
+
+
+def test_the_pace_is_that_of_this_run_and_counts_what_is_in_training() -> None:
+    now = replace(progress(), now=75.0, busy=10.0, devices=2.0)
+    assert now.rate == pytest.approx(3600 * 3 / 75)
+    assert now.utilisation == pytest.approx((10 + 72 + 5) / (2 * 75))
+    to = terminal(100)
+    to.print(standing(now, "", most=9))
+    assert "about 8 min 45 s left, 144 candidates an hour, slots 58% busy" in shown(to)
+
+
+def test_more_candidates_than_lines_are_counted_instead_of_shown() -> None:
+    many = progress()
+    many.running = {number: Running(number, 6, 1, 1, started=0.0) for number in range(40)}
+    to = terminal()
+    to.print(standing(many, "", most=5))
+    assert len(shown(to).splitlines()) < 13
+    assert "and 35 more" in shown(to)
+
+
+def test_an_unknown_word_of_a_trials_end_is_counted_too() -> None:
+    other = progress()
+    other.counts["postponed"] = 2
+    to = terminal()
+    to.print(standing(other, "", most=5))
+    assert "3 complete, 1 twin, 2 postponed" in shown(to)
 
 
 def test_a_live_table_can_be_shown_before_anything_runs() -> None:

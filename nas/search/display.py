@@ -1,6 +1,6 @@
 """The terminal: a live table while a search runs, or plain lines where the output is no terminal."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -10,7 +10,14 @@ from rich.text import Text
 
 from nas.search.progress import Ended, Progress
 from nas.search.states import COMPLETE, STATES
+from nas.space.holes import Scalar
 from nas.training.recipe import METRIC
+
+Sketch = Callable[[Mapping[str, Scalar]], str]
+"""Says in a line what the parameters of a candidate stand for."""
+
+LINES = 8
+"""Of a terminal, that are no candidates in training."""
 
 _STYLES = {"complete": "green", "pruned": "yellow", "failed": "red", "infeasible": "magenta", "twin": "cyan"}
 
@@ -51,21 +58,26 @@ class LineDisplay:
 class LiveDisplay(LineDisplay):
     """The same lines scroll by above a table of what runs now."""
 
-    def __init__(self, to: Console) -> None:
+    def __init__(self, to: Console, sketch: Sketch) -> None:
         super().__init__(to)
+        self._sketch = sketch
+        self._sketched = (-1, "")  # the best trial's number and line
         self._live = Live(console=to, refresh_per_second=4, transient=True)
         self._live.start()
 
     def show(self, progress: Progress) -> None:
-        self._live.update(_table(progress))
+        best = progress.best
+        if best is not None and best.number != self._sketched[0]:
+            self._sketched = (best.number, self._sketch(best.choices))
+        self._live.update(standing(progress, self._sketched[1], max(1, self._console.height - LINES)))
 
     def close(self) -> None:
         self._live.stop()
 
 
-def display(to: Console) -> LineDisplay:
+def display(to: Console, sketch: Sketch = lambda choices: "") -> LineDisplay:
     """The display that suits `to`."""
-    return LiveDisplay(to) if to.is_terminal else LineDisplay(to)
+    return LiveDisplay(to, sketch) if to.is_terminal else LineDisplay(to)
 
 
 def written(ended: Ended) -> str:
@@ -100,47 +112,55 @@ def duration(seconds: float) -> str:
     return f"{whole} s" if whole >= 10 else f"{seconds:.1f} s"
 
 
-def _table(progress: Progress) -> RenderableType:
-    left, now = progress.seconds_left, progress.now
+def standing(progress: Progress, sketch: str, most: int) -> RenderableType:
+    """Where a search stands; `sketch` is the best candidate's, and no more than `most` in training are listed."""
     head = Table.grid(padding=(0, 2))
-    for _ in range(4):  # nothing wraps: a table whose height changes would jump
+    for _ in range(3):  # nothing wraps: a table whose height changes would jump
         head.add_column(no_wrap=True)
     head.add_row(
         Text(progress.study, style="bold"),
-        ProgressBar(total=progress.trials, completed=progress.counted, width=20),
+        ProgressBar(total=progress.trials, completed=progress.counted, width=24),
         f"{progress.counted}/{progress.trials}",
-        duration(now - progress.started) + ("" if left is None else f", about {duration(left)} left"),
     )
-    counts = Text.assemble(
-        *_joined((f"{progress.counts[state]} {state}", _STYLES[state]) for state in STATES if progress.counts[state])
-    )
+    lines = [Text(", ".join(_pace(progress))), _counts(progress)]
     best = progress.best
     if best is not None and best.value is not None:
-        counts.append(f"   best {best.value:.4f}", style="bold green")
-        counts.append(f" (trial {best.number}, {count(best.parameters)} parameters, {count(best.macs)} MACs)")
-    counts.no_wrap = True
+        size = f" (trial {best.number}, {count(best.parameters)} parameters, {count(best.macs)} MACs)"
+        lines.append(Text.assemble((f"best {best.value:.4f}", "bold green"), size))
+        lines.append(Text(sketch, style="green"))
+    for line in lines:
+        line.no_wrap, line.overflow = True, "ellipsis"
     running = Table(box=None, padding=(0, 2), header_style="dim")
     for column in ("trial", "epoch", METRIC, "parameters", "MACs", "time"):
         running.add_column(column, justify="right", no_wrap=True)
-    for job in progress.running.values():
+    for job in list(progress.running.values())[:most]:
         running.add_row(
             str(job.number),
-            f"{job.epoch}/{job.epochs}",
+            f"{job.epoch}/{job.epochs}" if job.epochs else str(job.epoch),
             "" if job.value is None else f"{job.value:.4f}",
             count(job.parameters),
             count(job.macs),
-            duration(now - job.started),
+            duration(progress.now - job.started),
         )
-    return Group(head, counts, running)
+    more = len(progress.running) - most
+    below = [running] if progress.running else []
+    return Group(head, *(line for line in lines if line), *below, *([f"and {more} more"] if more > 0 else []))
 
 
-def _joined(parts: Iterable[tuple[str, str]]) -> list[str | tuple[str, str]]:
-    joined: list[str | tuple[str, str]] = []
-    for part in parts:
-        if joined:
-            joined.append(", ")
-        joined.append(part)
-    return joined
+def _pace(progress: Progress) -> Iterable[str]:
+    yield duration(progress.elapsed)
+    if progress.seconds_left is not None and progress.running:
+        yield f"about {duration(progress.seconds_left)} left"
+    if progress.rate is not None:
+        yield f"{progress.rate:.3g} candidates an hour"
+    if progress.utilisation is not None:
+        yield f"slots {progress.utilisation:.0%} busy"
+
+
+def _counts(progress: Progress) -> Text:
+    words = dict.fromkeys([*STATES, *progress.counts])
+    parts = [(f"{progress.counts[word]} {word}", _STYLES.get(word, "")) for word in words if progress.counts[word]]
+    return Text(", ").join(Text(said, style) for said, style in parts)
 
 
 def best_table(ended: Iterable[Ended], digests: dict[int, str], most: int = 5, title: str = "best candidates") -> Table:

@@ -30,7 +30,7 @@ from nas.search.options import SearchOptions, StudyOptions
 from nas.search.progress import Display, Progress, Running
 from nas.search.proposal import Candidate
 from nas.search.proposer import Proposer
-from nas.search.study import trials
+from nas.search.study import SECONDS, trials
 from nas.space.space import Space
 from nas.tracking.tracker import Tracker
 from nas.training.job import Job
@@ -39,8 +39,6 @@ from nas.training.recipe import METRIC
 from nas.training.result import Answer, Latency, Result, TooSlow
 
 CHECKPOINTS, LOGS = "checkpoints", "logs"
-SECONDS = "seconds"
-"""The user attribute of a study that holds how long it has been searched, over all runs."""
 
 START_ANEW = ("nas.training.result.UnreadableCheckpoint",)
 LOST = ("torch.distributed.DistNetworkError", "torch.distributed.DistBackendError", "torch.distributed.DistStoreError")

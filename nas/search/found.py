@@ -52,6 +52,7 @@ def ended(trial: FrozenTrial) -> Ended:
         macs=attrs.get("macs", 0),
         seconds=attrs.get("seconds", 0.0),
         reason=attrs.get("reason", ""),
+        choices=trial.params,
     )
 
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
-from optuna.importance import get_param_importances
 from optuna.trial import FrozenTrial, create_trial
 
 from nas.search import states
@@ -25,6 +24,8 @@ def importances(trials: Sequence[FrozenTrial], objective: int = 0) -> dict[str, 
     names = list(dict.fromkeys(name for trial in complete for name in trial.params))
     if len(complete) < LEAST or not names:
         return {}
+    from optuna.importance import get_param_importances  # it imports scikit-learn where that is installed, in a second
+
     study = optuna.create_study(direction="maximize")
     for trial in complete:
         value = gains(trial.values)[objective]

@@ -1,10 +1,12 @@
 """Where a search stands: what displays show and nothing else."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from nas.search.states import COUNTED
+from nas.space.holes import Scalar
 
 
 @dataclass
@@ -22,7 +24,7 @@ class Running:
 
 @dataclass(frozen=True)
 class Ended:
-    """A trial that has ended; `value` is the metric, a share from 0 to 1."""
+    """A trial that has ended; `value` is the metric, a share from 0 to 1; `choices` are what was sampled."""
 
     number: int
     state: str
@@ -31,6 +33,7 @@ class Ended:
     macs: int
     seconds: float
     reason: str = ""
+    choices: Mapping[str, Scalar] = field(default_factory=dict)
 
 
 @dataclass
@@ -65,11 +68,30 @@ class Progress:
         return sum(self.counts.values())
 
     @property
+    def elapsed(self) -> float:
+        """Seconds of this run."""
+        return self.now - self.started
+
+    @property
+    def rate(self) -> float | None:
+        """Candidates an hour in this run; None before the first has ended."""
+        return 3600 * self.ended / self.elapsed if self.ended and self.elapsed > 0 else None
+
+    @property
+    def utilisation(self) -> float | None:
+        """The share of this run's time in which the devices had a candidate; None before there is any."""
+        if self.elapsed <= 0:
+            return None
+        each = self.devices / self.slots  # of a candidate that is in training, near enough where they differ
+        running = sum(self.now - job.started for job in self.running.values()) * each
+        return min(1.0, (self.busy + running) / (self.devices * self.elapsed))
+
+    @property
     def seconds_left(self) -> float | None:
         """At the rate of this run so far; None before the first candidate has ended."""
         if not self.ended:
             return None
-        return (self.trials - self.counted) * (self.now - self.started) / self.ended
+        return max(0, self.trials - self.counted) * self.elapsed / self.ended
 
 
 class Display(Protocol):

@@ -43,6 +43,7 @@ from nas.search.options import (
 from nas.search.proposal import affordable
 from nas.search.pruning import COSTS
 from nas.search.samplers import SeededSampler
+from nas.search.sketches import sketched
 from nas.search.start import starting_points
 from nas.search.study import held, open_study, shown_url, storage_errors
 from nas.search.summary import print_summary, write_found
@@ -133,7 +134,7 @@ def search(
                 pool.slots,
                 pool.threads,
             )
-            shown = display(console)
+            shown = display(console, partial(sketched, candidates))
             shared = storage is not None
             tracker = open_tracker(
                 str(options["tracking"]), mirror.about(study, folder, candidates, written, shared), shown.say

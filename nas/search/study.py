@@ -27,7 +27,11 @@ JOURNAL = "journal.log"
 IDENTITY = "identity"
 """The user attribute of a study that no other study has the like of, not even one of the same name."""
 
-_PIN = "pin"
+SECONDS = "seconds"
+"""The user attribute of a study that holds how long it has been searched, over all runs."""
+
+PIN = "pin"
+"""The user attribute of a study that holds, as JSON, what makes its values comparable."""
 
 
 def open_study(
@@ -113,11 +117,11 @@ def _made(
 
 def _pinned(study: optuna.Study, name: str, pin: Mapping[str, Any]) -> optuna.Study:
     there = study.user_attrs
-    if _PIN not in there:
-        _set_once(study, _PIN, json.dumps(pin))
+    if PIN not in there:
+        _set_once(study, PIN, json.dumps(pin))
     if IDENTITY not in there:
         _set_once(study, IDENTITY, uuid.uuid4().hex[:12])
-    _refuse_other(name, json.loads(study.user_attrs[_PIN]), json.loads(json.dumps(pin)))
+    _refuse_other(name, json.loads(study.user_attrs[PIN]), json.loads(json.dumps(pin)))
     return study
 
 

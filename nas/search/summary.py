@@ -9,7 +9,6 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 from rich.console import Console
 
-from nas.architecture.sketch import cell_sketches, sketch
 from nas.data.images import ImageData
 from nas.overrides import quoted
 from nas.search import files, states
@@ -22,6 +21,7 @@ from nas.search.found import Found, ended, ended_trials
 from nas.search.objectives import BEST, ONE, Objectives, accuracy, hypervolumes
 from nas.search.progress import Progress
 from nas.search.proposal import Candidate, propose
+from nas.search.sketches import sketches
 from nas.search.study import JOURNAL, trials
 from nas.space.reading import read_document
 from nas.space.space import Space
@@ -31,6 +31,9 @@ from nas.training.recipe import METRIC, Training
 RETRAINED_WITH = ("data=", "data.", "imports=", "trainer.accelerator=", "trainer.precision=")
 """What of a search's command line repeats a value, beside the document."""
 
+
+MOST = 200
+"""Curves that the agreement is taken from, evenly spread over the study."""
 
 LEFT = (
     files.BEST,
@@ -159,6 +162,7 @@ def early_agreement(ended: Sequence[FrozenTrial]) -> str:
     whole = [each for each in curves if len(each) == last + 1]  # those that have been trained for as long
     if len(whole) < LEAST or last < 2:
         return ""
+    whole = whole[:: -(-len(whole) // MOST)]  # the time that it takes grows with their square
     final = [each[last] for each in whole]
     lines = [f"epoch {e + 1}: {agreement([each[e] for each in whole], final)}" for e in sorted({0, last // 2})]
     return f"how early epochs rank complete candidates against epoch {last + 1}: {'; '.join(lines)}"
@@ -189,9 +193,8 @@ def print_summary(
         number = best.number if winner is None else winner
         candidate = propose(driver.space, Recorded(trials(driver.study)[number].params))
         assert isinstance(candidate, Candidate), "a complete trial was a candidate"
-        sketches = cell_sketches(candidate.architecture) or {"network": sketch(candidate.architecture.plan)}
         say(console, f"\nbest candidate, trial {number}{rule}:")
-        for name, text in sketches.items():
+        for name, text in sketches(candidate.architecture).items():
             say(console, f"  {name}: {text}")
     told = ", ".join(f"{counts[state]} {state}" for state in states.STATES if counts[state]) or "nothing trained"
     say(console, f"\n{told}; {driver.progress.counted} of {driver.options.trials} candidates")

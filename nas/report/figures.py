@@ -1,0 +1,256 @@
+"""The report's figures over the course of a search: trials, learning curves, what became of them, slots."""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any
+
+from optuna.trial import FrozenTrial
+
+from nas.report.plotting import BEST, OTHER, Figure, axis, colour, figure, numbered, points, text
+from nas.report.reading import StudyRecord
+from nas.report.timeline import Timeline
+from nas.search import states
+from nas.search.curves import curve
+from nas.search.objectives import Hypervolumes, accuracy
+from nas.training.recipe import METRIC
+
+BINS = 40
+PALETTE = ("#2e9e5b", "#3f83d1", "#d2495c", "#dd9a1c", "#a06cd5", "#1fa08d", "#c65fa8", "#7a8b2f")
+"""Of the best learning curves, one each."""
+
+
+def by_state(trials: Iterable[FrozenTrial]) -> dict[str, list[FrozenTrial]]:
+    """Those that have ended, by their word; the usual words come first and in their order."""
+    found: dict[str, list[FrozenTrial]] = {word: [] for word in states.STATES}
+    for trial in trials:
+        word = states.word(trial)
+        if word is not None:
+            found.setdefault(word, []).append(trial)
+    return {word: those for word, those in found.items() if those}
+
+
+def history(record: StudyRecord) -> Figure:
+    """Every trial: those with an accuracy at its height, pruned ones at their last, all others in a strip below."""
+    data = []
+    others = {}
+    for word, trials in by_state(record.trials).items():
+        pairs = [(trial.number, last_value(trial)) for trial in trials]
+        if word in states.COUNTED:
+            shown = [(number, value) for number, value in pairs if value is not None]
+            data.append(points(word, shown, "circle" if word == states.COMPLETE else "circle-open"))
+        else:
+            others[word] = [(number, word) for number, _ in pairs]
+    data += [{**points(word, pairs, "line-ns-open"), "yaxis": "y2"} for word, pairs in others.items()]
+    steps = _best_so_far(record)
+    line = {"color": BEST, "width": 2, "shape": "hv"}
+    numbers, values = zip(*steps, strict=True) if steps else ((), ())
+    data.append({"type": "scatter", "mode": "lines", "name": "best so far", "line": line, "hoverinfo": "skip"})
+    data[-1] |= {"x": numbers, "y": values}
+    strip = min(0.3, 0.07 * len(others))
+    strips = {"yaxis2": axis("", domain=[0, max(0, strip - 0.03)], type="category", fixedrange=True)} if others else {}
+    return figure(
+        data,
+        430,
+        xaxis=numbered("trial", len(record.trials), anchor="y2" if others else "y"),
+        yaxis=axis(METRIC, domain=[strip, 1]),
+        **strips,
+    )
+
+
+def last_value(trial: FrozenTrial) -> float | None:
+    own = curve(trial)
+    return accuracy(trial) if trial.values else own[max(own)] if own else None
+
+
+def _best_so_far(record: StudyRecord) -> list[tuple[int, float]]:
+    """The most accurate complete trial among those up to each number, where that changes, and at the end."""
+    steps: list[tuple[int, float]] = []
+    for trial in record.trials:
+        value = accuracy(trial)
+        if states.word(trial) == states.COMPLETE and value is not None and (not steps or value > steps[-1][1]):
+            steps.append((trial.number, value))
+    return [*steps, (len(record.trials) - 1, steps[-1][1])] if steps else []
+
+
+def hypervolume(found: Hypervolumes) -> Figure:
+    line = {"color": BEST, "width": 2, "shape": "hv"}
+    x, y = list(range(1, len(found.steps) + 1)), [volume for _, volume in found.steps]
+    trace = {"type": "scatter", "mode": "lines", "line": line, "x": x, "y": y, "name": "hypervolume"}
+    trace |= {"customdata": [number for number, _ in found.steps], "hovertemplate": "trial %{customdata}: %{y:.4f}"}
+    return figure(
+        [trace], 280, xaxis=numbered("complete candidates", len(x)), yaxis=axis("hypervolume"), showlegend=False
+    )
+
+
+def curves(record: StudyRecord, rungs: Sequence[int]) -> Figure:
+    """Accuracy by epoch: the best candidates in colour, the others behind them; a dotted line at each rung."""
+    complete = [trial for trial in record.trials if states.word(trial) == states.COMPLETE and curve(trial)]
+    best = sorted(complete, key=lambda trial: (-(accuracy(trial) or 0.0), trial.number))[: len(PALETTE)]
+    chosen = {trial.number for trial in best}
+    rest = [trial for trial in complete if trial.number not in chosen]
+    pruned = [trial for trial in record.trials if states.word(trial) == states.PRUNED]
+    data = [
+        _many_curves("complete", rest, colour(states.COMPLETE)),
+        _many_curves("pruned", pruned, colour(states.PRUNED)),
+        *(_curve(trial, PALETTE[index]) for index, trial in enumerate(best)),
+    ]
+    lines = [
+        {
+            "type": "line",
+            "x0": epoch,
+            "x1": epoch,
+            "yref": "paper",
+            "y0": 0,
+            "y1": 1,
+            "line": {"dash": "dot", "width": 1.5, "color": OTHER},
+        }
+        for epoch in rungs
+    ]
+    longest = max((len(curve(trial)) for trial in [*complete, *pruned]), default=1)
+    return figure(
+        [trace for trace in data if trace["x"]],
+        430,
+        xaxis=numbered("epoch", longest),
+        yaxis=axis(METRIC),
+        shapes=lines,
+    )
+
+
+def _many_curves(name: str, trials: Sequence[FrozenTrial], tint: str) -> dict[str, Any]:
+    """One line with a gap after each curve, which draws thousands as fast as one."""
+    x: list[int | None] = []
+    y: list[float | None] = []
+    numbers: list[int | None] = []
+    for trial in trials:
+        own = sorted(curve(trial).items())
+        x += [*(epoch + 1 for epoch, _ in own), None]
+        y += [*(value for _, value in own), None]
+        numbers += [trial.number] * (len(own) + 1)
+    return {
+        "type": "scattergl",
+        "mode": "lines+markers" if len(trials) < 100 else "lines",
+        "name": name if name == states.PRUNED else f"other {name}",
+        "x": x,
+        "y": y,
+        "customdata": numbers,
+        "showlegend": len(trials) < 100,
+        "line": {"color": _faint(tint, max(0.04, min(0.5, 40 / (len(trials) + 1)))), "width": 1.2},
+        "marker": {"size": 4},
+        "hovertemplate": "trial %{customdata}, epoch %{x}: %{y:.4f}<extra></extra>",
+    }
+
+
+def _faint(tint: str, opacity: float) -> str:
+    red, green, blue = bytes.fromhex(tint[1:])
+    return f"rgba({red},{green},{blue},{opacity:.2f})"
+
+
+def _curve(trial: FrozenTrial, tint: str) -> dict[str, Any]:
+    own = sorted(curve(trial).items())
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": f"trial {trial.number}",
+        "x": [epoch + 1 for epoch, _ in own],
+        "y": [value for _, value in own],
+        "customdata": [trial.number] * len(own),
+        "line": {"color": tint, "width": 2},
+        "marker": {"size": 6},
+        "hovertemplate": "epoch %{x}: %{y:.4f}",
+    }
+
+
+def outcomes(record: StudyRecord) -> Figure:
+    """What became of the proposals, in the order in which they were made."""
+    size = max(1, -(-len(record.trials) // BINS))
+    data = []
+    for word, trials in by_state(record.trials).items():
+        counts = [0] * -(-len(record.trials) // size)
+        for trial in trials:
+            counts[trial.number // size] += 1
+        starts = [size * index for index in range(len(counts))]
+        data.append(
+            {
+                "type": "bar",
+                "name": text(word),
+                "x": [start + (size - 1) / 2 for start in starts],
+                "y": counts,
+                "customdata": [f"{start} to {start + size - 1}" for start in starts],
+                "marker": {"color": colour(word)},
+                "hovertemplate": "trials %{customdata}: %{y}",
+            }
+        )
+    return figure(
+        data,
+        300,
+        barmode="stack",
+        bargap=0.15,
+        xaxis=numbered("trial", len(record.trials)),
+        yaxis=numbered("trials", size),
+    )
+
+
+def slots(line: Timeline) -> Figure:
+    """Who was in which slot, and above it the share of slots that were busy."""
+    per, unit = (
+        (3600.0, "hours") if line.seconds > 3 * 3600 else (60.0, "minutes") if line.seconds > 180 else (1.0, "seconds")
+    )
+    data: list[dict[str, Any]] = []
+    for word in dict.fromkeys([*states.STATES, *(stay.state for stay in line.stays)]):
+        those = [stay for stay in line.stays if stay.state == word]
+        if those:
+            data.append(
+                {
+                    "type": "bar",
+                    "orientation": "h",
+                    "name": text(word),
+                    "base": [stay.begin / per for stay in those],
+                    "x": [(stay.end - stay.begin) / per for stay in those],
+                    "y": [stay.slot + 1 for stay in those],
+                    "customdata": [stay.number for stay in those],
+                    "marker": {"color": colour(word), "line": {"width": 0}},
+                    "hovertemplate": "trial %{customdata}<extra>" + text(word) + "</extra>",
+                }
+            )
+    edges = [line.seconds * index / (2 * BINS) for index in range(2 * BINS + 1)]
+    shares = [line.share(begin, end) for begin, end in pairwise(edges)]
+    data.append(
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": "slots busy",
+            "x": [(begin + end) / 2 / per for begin, end in pairwise(edges)],
+            "y": shares,
+            "yaxis": "y2",
+            "fill": "tozeroy",
+            "line": {"color": OTHER, "width": 1.5, "shape": "hvh"},
+            "hovertemplate": "%{y:.0%}",
+        }
+    )
+    runs = [
+        {
+            "type": "line",
+            "x0": start / per,
+            "x1": start / per,
+            "yref": "paper",
+            "y0": 0,
+            "y1": 1,
+            "line": {"dash": "dot", "width": 1, "color": OTHER},
+        }
+        for start in line.later_runs
+    ]
+    tall = 20 * min(line.slots, 32)
+    return figure(
+        data,
+        220 + tall,
+        barmode="overlay",
+        bargap=0.12,
+        shapes=runs,
+        xaxis=axis(unit),
+        yaxis=axis("slot", domain=[0, 0.7], range=[line.slots + 0.5, 0.5], fixedrange=True, **_slot_ticks(line.slots)),
+        yaxis2=axis("busy", domain=[0.76, 1], range=[0, 1.02], tickformat=".0%", fixedrange=True),
+    )
+
+
+def _slot_ticks(number: int) -> dict[str, Any]:
+    return {"tickmode": "linear", "tick0": 1, "dtick": 1 if number <= 16 else -(-number // 8)}

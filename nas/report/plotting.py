@@ -1,0 +1,78 @@
+"""What the report's figures share: their look, axes and points.
+
+Figures are plain data as plotly takes them, with no colour that suits only a light or a dark page. A point carries its
+trial's number as `customdata`, by which the page finds what to show when it is clicked.
+"""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from nas.search import states
+
+Figure = dict[str, Any]
+
+COLOURS = {
+    states.COMPLETE: "#3f83d1",
+    states.PRUNED: "#dd9a1c",
+    states.FAILED: "#d2495c",
+    states.INFEASIBLE: "#a06cd5",
+    states.TWIN: "#1fa08d",
+}
+OTHER = "#8c95a1"
+BEST = "#2e9e5b"
+GRID = "rgba(128,136,148,0.22)"
+
+
+def colour(state: str) -> str:
+    return COLOURS.get(state, OTHER)
+
+
+def text(written: object) -> str:
+    """Anything as it is written: plotly reads a few tags in texts."""
+    return escape(str(written), quote=False)
+
+
+def figure(data: Sequence[Mapping[str, Any]], height: int = 380, **layout: Any) -> Figure:
+    """With what all figures share; `layout` holds axes and the like."""
+    axes = {name: {**AXIS, **value} for name, value in layout.items() if name[1:].startswith("axis")}
+    return {"data": list(data), "layout": {**LAYOUT, "height": height, **layout, **axes}}
+
+
+AXIS: Mapping[str, Any] = {
+    "gridcolor": GRID,
+    "linecolor": GRID,
+    "zeroline": False,
+    "automargin": True,
+    "title": {"standoff": 8},
+}
+LAYOUT: Mapping[str, Any] = {
+    "margin": {"l": 8, "r": 12, "t": 56, "b": 8},
+    "paper_bgcolor": "rgba(0,0,0,0)",
+    "plot_bgcolor": "rgba(0,0,0,0)",
+    "hovermode": "closest",
+    "dragmode": "pan",
+    "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+}
+
+
+def axis(title: str, **more: Any) -> dict[str, Any]:
+    return {**more, "title": {"text": text(title), "standoff": 8}}
+
+
+def numbered(title: str, most: int, **more: Any) -> dict[str, Any]:
+    """An axis of whole numbers up to `most`."""
+    return axis(title, **({"tickmode": "linear", "tick0": 0, "dtick": 1} if most <= 20 else {}), **more)
+
+
+def points(word: str, pairs: Sequence[tuple[int, Any]], symbol: str) -> dict[str, Any]:
+    return {
+        "type": "scattergl",
+        "mode": "markers",
+        "name": text(word),
+        "x": [number for number, _ in pairs],
+        "y": [value for _, value in pairs],
+        "customdata": [number for number, _ in pairs],
+        "marker": {"color": colour(word), "size": 9 if len(pairs) < 200 else 6, "symbol": symbol, "opacity": 0.8},
+        "hovertemplate": "trial %{customdata}: %{y}<extra>" + text(word) + "</extra>",
+    }

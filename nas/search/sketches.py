@@ -1,0 +1,24 @@
+"""What the parameters of a trial stand for, in a line of text for each cell."""
+
+from collections.abc import Mapping
+
+from nas.architecture import Architecture
+from nas.architecture.sketch import cell_sketches, sketch
+from nas.search.proposal import Candidate, propose
+from nas.space.holes import Scalar
+from nas.space.space import Space
+from nas.space.suggest import Recorded
+
+WHOLE = "network"
+
+
+def sketches(architecture: Architecture) -> dict[str, str]:
+    """By the name of its cell; of a network without cells, a line for it all."""
+    return cell_sketches(architecture) or {WHOLE: sketch(architecture.plan)}
+
+
+def sketched(space: Space, parameters: Mapping[str, Scalar]) -> str:
+    """The cells that the parameters of a complete trial give, in one line."""
+    candidate = propose(space, Recorded(parameters))
+    assert isinstance(candidate, Candidate), "a complete trial was a candidate"
+    return "; ".join(f"{name}: {line}" for name, line in sketches(candidate.architecture).items())
