@@ -244,13 +244,16 @@ def test_a_candidate_that_goes_on_offline_is_one_complete_run_after_the_upload(s
 
 def test_the_study_has_a_run_with_its_course_its_tables_and_versions_of_its_best(study, monkeypatch):
     versions = [b"width: 1", b"width: 1", b"width: 2"]
+    weights = study.parent / "weights.pt"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"weights")
     with serving() as server:
         log_in(monkeypatch, server, study)
         tracker = WandbTracker(About("tiny", "id", study, settings={"sampler": "tpe"}), pytest.fail)
         for n, document in enumerate(versions):
             tracker.start(n, {}, {})
             tracker.finish(n, "complete", {"value": 0.5})
-            tracker.best(n // 2, lambda document=document: {"best.yaml": document, "cell.svg": SVG.encode()}, {})
+            tracker.best(n // 2, partial(dict, {"best.yaml": document, "weights.pt": weights}), {})
             tracker.stand(n + 1, lambda n=n: {"best/value": n / 10, "front/trials": [n]})
         tracker.conclude(lambda: {"cells": Table(["trial", "cell"], [[2, Picture(SVG)]]), "value": 1})
         tracker.close()
@@ -262,7 +265,7 @@ def test_the_study_has_a_run_with_its_course_its_tables_and_versions_of_its_best
     assert [each.committed and "best" in each.aliases for each in best] == [True, True]
     assert {each.name for each in best} == {f"tiny-{next(iter(server.runs))[:6]}"}
     uploaded = [{name: server.uploads[path] for name, path in each.files.items()} for each in best]
-    assert uploaded == [{"best.yaml": text, "cell.svg": SVG.encode()} for text in (b"width: 1", b"width: 2")]
+    assert uploaded == [{"best.yaml": text, "weights.pt": b"weights"} for text in (b"width: 1", b"width: 2")]
     assert server.unknown == []
 
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from shutil import copyfile
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -223,13 +224,17 @@ class WandbTracker:
 
     def _kept(self, number: int, files: Mapping[str, bytes | Path]) -> dict[str, Path]:
         """The files at paths where they stay as they are: offline, W&B reads them only when they are uploaded."""
-        contents = {name: each.read_bytes() if isinstance(each, Path) else each for name, each in files.items()}
-        digest = sha256(b"".join(sha256(content).digest() for content in contents.values())).hexdigest()[:8]
-        folder = self._folder / "best" / f"{number:04d}-{digest}"
+        digest = sha256()
+        for content in files.values():
+            digest.update(content.read_bytes() if isinstance(content, Path) else content)
+        folder = self._folder / "best" / f"{number:04d}-{digest.hexdigest()[:8]}"
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in contents.items():
-            (folder / name).write_bytes(content)
-        return {name: folder / name for name in contents}
+        for name, content in files.items():
+            if isinstance(content, bytes):
+                (folder / name).write_bytes(content)
+            elif not (folder / name).exists():
+                _link(content, folder / name)
+        return {name: folder / name for name in files}
 
     def _log_artifact(self, files: Mapping[str, Path], facts: Mapping[str, object]) -> None:
         import wandb
@@ -271,6 +276,14 @@ class WandbTracker:
             self._open.clear()
         for number in list(self._open):
             self._attempt(number, self._ensure)
+
+
+def _link(file: Path, path: Path) -> None:
+    """Weights are large and are written once: one file under two names will do, where that can be."""
+    try:
+        path.hardlink_to(file)
+    except OSError:
+        copyfile(file, path)
 
 
 def _abandon(run: "Run") -> None:
