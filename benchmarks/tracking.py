@@ -11,7 +11,6 @@ The server that nobody can reach refuses connections, or takes them and never an
 """
 
 import argparse
-import ctypes
 import socket
 import statistics
 import tempfile
@@ -20,7 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from asleep import SECONDS
-from orchestration import PR_SET_CHILD_SUBREAPER, search, spread
+from processes import adopt_orphans, spread
+from searches import search
 
 from environment import described
 
@@ -37,7 +37,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.quick:
         options.candidates, options.epochs, options.repeats, options.sleepers = 1, 1, 1, 2
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)  # all processes of a search are counted
+    adopt_orphans()
     print(described())
     with tempfile.TemporaryDirectory() as folder, deaf() as address:
         ways = {

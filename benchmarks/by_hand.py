@@ -1,0 +1,166 @@
+"""Searches as people write them without this library, over given candidate documents: what `search_speed.py` runs.
+
+    python benchmarks/by_hand.py bare FILE.json         one network after another in a plain loop of PyTorch
+    python benchmarks/by_hand.py optuna FILE.json       Optuna's optimize over a Lightning training
+    python benchmarks/by_hand.py threads FILE.json      the same with n_jobs=2 and one thread of torch for each
+    python benchmarks/by_hand.py sweeper FILE.json      Hydra's Optuna sweeper over a Lightning training
+
+The bare loop has our batches, memory format and optimizer, one thread, and nothing else: the least that training these
+candidates costs. The others train as Lightning's and Optuna's own examples do: DataLoader, AdamW, contiguous networks,
+trials reported every epoch, without W&B.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytorch_lightning as pl
+import torch
+from optuna.samplers import RandomSampler
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+from nas.architecture import Architecture
+from nas.data.builtin import load_fashion_mnist_mini
+from nas.data.images import ImageData, Split
+from nas.network import build_network
+from nas.training.batches import EvaluationBatches, Pixels, TrainingBatches, steps
+from nas.training.optimizers import optimizer
+from nas.training.recipe import Training
+from nas.training.schedule import learning_rate_factor
+
+Document = dict[str, Any]
+
+
+def network_of(document: Document, data: ImageData) -> nn.Module:
+    architecture = Architecture.from_document(document["architecture"])
+    return build_network(architecture, in_channels=data.channels, classes=data.classes, input_size=data.size)
+
+
+def bare(documents: list[Document], data: ImageData) -> None:
+    torch.set_num_threads(1)
+    cpu = torch.device("cpu")
+    train, val = (Pixels(split, data.mean, data.std, cpu) for split in (data.train, data.val))
+    for document in documents:
+        recipe = Training.from_document(document["training"])
+        network = network_of(document, data).to(memory_format=torch.channels_last)
+        stepper = optimizer(network, recipe)
+        number = steps(len(train), recipe).number
+        batches = TrainingBatches(train, data.classes, recipe, seed=0)
+        for epoch in range(recipe.epochs):
+            batches.epoch = epoch
+            network.train()
+            for step, (images, targets) in enumerate(batches, start=epoch * number):
+                for group in stepper.param_groups:
+                    group["lr"] = recipe.lr * learning_rate_factor(recipe, step, number)
+                stepper.zero_grad()
+                loss = F.cross_entropy(network(images), targets, label_smoothing=recipe.label_smoothing)
+                loss.backward()
+                stepper.step()
+            network.eval()
+            hits = 0
+            with torch.inference_mode():
+                for images, labels in EvaluationBatches(val, recipe.batch_size):
+                    hits += int((network(images).argmax(1) == labels).sum())
+        print(hits / len(val), flush=True)
+
+
+class Lit(pl.LightningModule):
+    def __init__(self, network: nn.Module, recipe: Training) -> None:
+        super().__init__()
+        self.network, self.recipe = network, recipe
+
+    def training_step(self, batch: tuple[Tensor, Tensor], number: int) -> Tensor:
+        images, labels = batch
+        loss = F.cross_entropy(self.network(images), labels, label_smoothing=self.recipe.label_smoothing)
+        self.log("train_loss", loss)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], number: int) -> None:
+        images, labels = batch
+        accuracy = (self.network(images).argmax(1) == labels).float().mean()
+        self.log("val_accuracy", accuracy)
+
+    def configure_optimizers(self) -> Any:
+        made = torch.optim.AdamW(self.parameters(), lr=self.recipe.lr, weight_decay=self.recipe.weight_decay)
+        epochs = self.recipe.epochs
+        return [made], [torch.optim.lr_scheduler.CosineAnnealingLR(made, epochs)]
+
+
+class Told(pl.Callback):
+    """Tells Optuna of every epoch, as its Lightning callback does."""
+
+    def __init__(self, trial: optuna.Trial) -> None:
+        self.trial = trial
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not trainer.sanity_checking:
+            self.trial.report(trainer.callback_metrics["val_accuracy"].item(), trainer.current_epoch)
+
+
+def tensors(split: Split, data: ImageData) -> TensorDataset:
+    images = torch.tensor(split.images).permute(0, 3, 1, 2).float() / 255
+    mean, std = (torch.tensor(each).view(-1, 1, 1) for each in (data.mean, data.std))
+    return TensorDataset(((images - mean) / std).contiguous(), torch.tensor(split.labels))
+
+
+def trained(document: Document, data: ImageData, callbacks: list[pl.Callback]) -> float:
+    recipe = Training.from_document(document["training"])
+    train = DataLoader(tensors(data.train, data), recipe.batch_size, shuffle=True, drop_last=True)
+    val = DataLoader(tensors(data.val, data), recipe.batch_size)
+    trainer = pl.Trainer(
+        max_epochs=recipe.epochs,
+        accelerator="cpu",
+        devices=1,
+        callbacks=callbacks,
+        enable_checkpointing=False,
+        enable_progress_bar=False,  # two threads cannot share the one that Lightning takes where rich is installed
+    )
+    trainer.fit(Lit(network_of(document, data), recipe), train, val)
+    return float(trainer.callback_metrics["val_accuracy"])
+
+
+def optimize(documents: list[Document], data: ImageData, jobs: int) -> None:
+    def objective(trial: optuna.Trial) -> float:
+        return trained(documents[trial.number], data, [Told(trial)])
+
+    if jobs > 1:
+        torch.set_num_threads(1)
+    study = optuna.create_study(direction="maximize", sampler=RandomSampler(seed=0))
+    study.optimize(objective, n_trials=len(documents), n_jobs=jobs)
+    print(study.best_value)
+
+
+def sweep(file: str, number: int) -> None:
+    import hydra
+    from omegaconf import DictConfig
+
+    @hydra.main(config_path=None, version_base="1.3")
+    def job(config: DictConfig) -> float:
+        return trained(json.loads(Path(file).read_text())[config.number], load_fashion_mnist_mini(), [])
+
+    own = ["--multirun", "hydra/sweeper=optuna", "hydra/sweeper/sampler=grid", "hydra.sweeper.direction=maximize"]
+    own += [f"hydra.sweeper.n_trials={number}", f"hydra.sweep.dir={file}.sweep"]
+    sys.argv = [sys.argv[0], *own, f"+number=choice({','.join(map(str, range(number)))})"]
+    job()
+
+
+def main() -> None:
+    kind, file = sys.argv[1:]
+    documents = json.loads(Path(file).read_text())
+    match kind:
+        case "bare":
+            bare(documents, load_fashion_mnist_mini())
+        case "optuna" | "threads":
+            optimize(documents, load_fashion_mnist_mini(), 2 if kind == "threads" else 1)
+        case "sweeper":
+            sweep(file, len(documents))
+        case _:
+            raise SystemExit(__doc__)
+
+
+if __name__ == "__main__":
+    main()

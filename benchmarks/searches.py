@@ -1,0 +1,50 @@
+"""Searches of inception_cell whose candidates can be trained once more by something else."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from optuna.trial import FrozenTrial
+from processes import HERE, PROGRAM, Spent, spent
+
+from nas.compose import configuration
+from nas.search import states
+from nas.search.proposal import Candidate, propose
+from nas.search.search import candidate_space
+from nas.search.study import load_study, trials
+from nas.space.suggest import Recorded
+
+
+def command(folder: Path, name: str, candidates: int, epochs: int, slots: int, *overrides: str) -> list[str]:
+    """Random sampling without pruning, so that the trials of two searches are the same candidates."""
+    arguments = [*arguments_of(epochs), f"study.folder={folder}", f"study.name={name}", f"study.trials={candidates}"]
+    return [sys.executable, str(PROGRAM), *arguments, f"pool.slots={slots}", *overrides]
+
+
+def search(
+    folder: Path,
+    name: str,
+    candidates: int,
+    epochs: int,
+    slots: int,
+    *overrides: str,
+    environment: Mapping[str, str] | None = None,
+) -> Spent:
+    return spent(command(folder, name, candidates, epochs, slots, *overrides), HERE.parent, environment)
+
+
+def arguments_of(epochs: int) -> list[str]:
+    own = ["sampler=random", "pruner=none", "pool.threads=1", "trainer.accelerator=cpu"]
+    return ["+search=inception_cell", *own, f"trainer.max_epochs={epochs}"]
+
+
+def counted(folder: Path) -> list[FrozenTrial]:
+    return [trial for trial in trials(load_study(folder)) if states.word(trial) in states.COUNTED]
+
+
+def documents_of(trained: Sequence[FrozenTrial], epochs: int) -> list[object]:
+    composed = configuration(arguments_of(epochs))
+    assert composed.space is not None
+    space = candidate_space(composed.space, composed.training, composed.data(), 0, epochs)
+    proposals = [propose(space, Recorded(trial.params)) for trial in trained]
+    return [proposal.document for proposal in proposals if isinstance(proposal, Candidate)]
