@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,11 +15,12 @@ from training_parts import quick, small_data, small_network
 
 from nas.architecture import Architecture
 from nas.architecture.published import published_path
-from nas.network import build_network
+from nas.network import build_network, set_drop_path
 from nas.pool import Done, Failed, Need, Pool, Report, find_devices
 from nas.search.search import TARGET
 from nas.space.reading import read_document
 from nas.training.fit import fit
+from nas.training.graphs import graphed
 from nas.training.job import Job
 from nas.training.memory import is_out_of_memory
 from nas.training.recipe import METRIC
@@ -60,8 +62,8 @@ def test_a_gpu_is_found_before_torch_is_asked() -> None:
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed"])
 def test_a_training_on_a_gpu_learns(precision: str) -> None:
     training = quick(epochs=8, lr=0.03, flip=0.0)
-    result, network = fit(small_network(), small_data(n=300), training, seed=0, accelerator="cuda", precision=precision)
-    assert (result.device, next(network.parameters()).device.type) == ("cuda", "cuda")
+    result, _ = fit(small_network(), small_data(n=300), training, seed=0, accelerator="cuda", precision=precision)
+    assert result.device == "cuda"
     assert result.metrics[METRIC] > 0.8
 
 
@@ -73,6 +75,36 @@ def test_a_gpu_trains_what_a_cpu_trains() -> None:
     }
     for mine, other in zip(on["cpu"].parameters(), on["cuda"].parameters(), strict=True):
         torch.testing.assert_close(mine, other, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("changes", [{}, {"ema": 0.9, "mixup": 0.2}], ids=["plain", "averaged"])
+def test_a_training_in_graphs_is_that_without(changes: dict[str, float]) -> None:
+    data, training = small_data(n=100), quick(epochs=3, **changes)
+    found = {
+        graphs: fit(small_network(), data, training, seed=0, accelerator="cuda", precision="64-true", graphs=graphs)
+        for graphs in (False, True)
+    }
+    for mine, other in zip(found[False][1].state_dict().values(), found[True][1].state_dict().values(), strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-8, atol=1e-10)
+    for mine, other in zip(found[False][0].history, found[True][0].history, strict=True):
+        assert mine == pytest.approx(other, rel=1e-8)
+
+
+def test_graphs_draw_what_the_network_draws_and_leave_other_batches_to_it() -> None:
+    torch.manual_seed(0)
+    network = build_network(small(), in_channels=3, classes=10, input_size=(32, 32), aux=True).cuda().train()
+    set_drop_path(network, 0.3)
+    images = torch.rand(8, 3, 32, 32, device="cuda")
+    other = deepcopy(network)
+    call = graphed(network, images)
+    for seed in range(3):
+        outcome = []
+        for one in (call, other):
+            torch.manual_seed(seed)
+            outcome.append(one(images))
+        torch.testing.assert_close(*outcome, rtol=1e-4, atol=1e-4)
+    for mine, theirs in zip(network.buffers(), other.buffers(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-4)
 
 
 def test_a_network_gives_the_same_on_both_devices() -> None:

@@ -238,10 +238,12 @@ class TrainerOptions:
     precision: str = "32-true"
     max_epochs: int | None = None
     sync_batch_norm: bool = False
+    graphs: bool = True
 
     def __post_init__(self) -> None:
-        if not isinstance(self.sync_batch_norm, bool):
-            raise InputError(f"trainer.sync_batch_norm: expected true or false; got {self.sync_batch_norm!r:.80}")
+        for name in ("sync_batch_norm", "graphs"):
+            if not isinstance(value := getattr(self, name), bool):
+                raise InputError(f"trainer.{name}: expected true or false; got {value!r:.80}")
         accelerators = ("auto", "cpu", "gpu", "cuda", "mps")
         if self.accelerator not in accelerators:
             raise unknown("trainer.accelerator", "accelerator", self.accelerator, accelerators)

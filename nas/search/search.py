@@ -271,6 +271,7 @@ def _job(
         devices=attempt.need.devices,
         micro_batch=attempt.micro_batch,
         sync_batch_norm=trainer.sync_batch_norm,
+        graphs=trainer.graphs,
         latency_limit=latency_limit,
         latency_batch=latency_batch,
     )

@@ -104,6 +104,7 @@ def train(
             accelerator=trainer.accelerator,
             precision=trainer.precision,
             micro_batch=record.get("micro_batch"),
+            graphs=trainer.graphs,
             report=report,
             checkpoint=folder / "checkpoint.pt",
             weights=folder / "weights.pt",

@@ -37,6 +37,7 @@ def train_candidate(
     precision: str = "32-true",
     micro_batch: int | None = None,
     sync_batch_norm: bool = False,
+    graphs: bool = True,
     latency_limit: float | None = None,
     latency_batch: int = 1,
     report: Report | None = None,
@@ -48,10 +49,10 @@ def train_candidate(
     """Builds and trains the document's network on `data()`.
 
     On a CPU, the same document, data, threads, devices and micro-batch give the same numbers to the last digit. Sets
-    the number of torch's threads in this process. `devices`, `micro_batch`, `sync_batch_norm`, `report`, `checkpoint`
-    and `test` are those of `fit`; the final weights (averaged ones with EMA) are written to `weights`, unless `report`
-    ended the training. `start` is a file of weights to begin with, `load_weights`' with `head=None`, instead of drawn
-    ones.
+    the number of torch's threads in this process. `devices`, `micro_batch`, `sync_batch_norm`, `graphs`, `report`,
+    `checkpoint` and `test` are those of `fit`; the final weights (averaged ones with EMA) are written to `weights`,
+    unless `report` ended the training. `start` is a file of weights to begin with, `load_weights`' with `head=None`,
+    instead of drawn ones.
 
     With a `latency_limit`, in milliseconds per batch of `latency_batch` images, the network is measured first.
 
@@ -89,6 +90,7 @@ def train_candidate(
         precision=precision,
         micro_batch=micro_batch,
         sync_batch_norm=sync_batch_norm,
+        graphs=graphs,
         report=report,
         checkpoint=checkpoint,
         candidate=sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest(),

@@ -43,6 +43,7 @@ def fit(
     checkpoint: Path | None = None,
     candidate: str = "",
     test: bool = False,
+    graphs: bool = True,
     callbacks: Sequence[Callback] = (),
 ) -> tuple[Result, nn.Module]:
     """Trains `network` in place; gives the result and the network that was evaluated (the average, with EMA).
@@ -59,6 +60,9 @@ def fit(
     With `micro_batch`, a device takes at most so many images at a time, batch norms see no more than those, and the
     optimizer steps once a batch as without. A checkpoint may be continued with other devices and micro-batches.
 
+    `graphs` lets one CUDA device that takes its batches whole replay recorded steps (`nas.training.graphs`); elsewhere
+    it changes nothing.
+
     Raises `NotFinite` for a training that diverges, `UnreadableCheckpoint` for a broken checkpoint, `InputError` for
     that of another candidate, OSError if a checkpoint cannot be written (the one before it stays).
     """
@@ -67,7 +71,6 @@ def fit(
         raise InputError(f"test: data {data.name!r} has no test split")
     saved = load_checkpoint(checkpoint, candidate) if checkpoint is not None and checkpoint.exists() else None
     cut = steps(len(data.train.labels), training, devices, micro_batch)
-    module = Classifier(network, training, cut, aux_weights, saved["state"] if saved else None)
     epochs = _Epochs(seed, training.epochs, report, checkpoint, candidate, saved)
     images = ImageDataModule(data, training, seed, cut)
     with _quiet():
@@ -94,6 +97,8 @@ def fit(
         device = trainer.strategy.root_device.type
         if sync_batch_norm and devices > 1 and device != "cuda":
             raise InputError(f"sync_batch_norm: batch norm is synchronised on CUDA devices only, not on {device!r}")
+        graphs = graphs and device == "cuda" and devices == cut.pieces == 1
+        module = Classifier(network, training, cut, aux_weights, saved["state"] if saved else None, graphs)
         with _interruptible():
             trainer.fit(module, datamodule=images)
             ended = epochs.answer != Answer.GO_ON
@@ -175,6 +180,7 @@ def _quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
+            warnings.filterwarnings("ignore", message="The AccumulateGrad node's stream does not match")  # of graphs
             warnings.filterwarnings("ignore", message="`broadcast_buffers` is deprecated")  # for a name of torch 2.14
             yield
     finally:

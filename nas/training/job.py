@@ -24,6 +24,7 @@ class Job:
     devices: int = 1
     micro_batch: int | None = None
     sync_batch_norm: bool = False
+    graphs: bool = True
     latency_limit: float | None = None
     latency_batch: int = 1
     test: bool = False
@@ -74,6 +75,7 @@ def run(job: Job | Screening, report: Report, threads: int) -> Result | TooSlow 
             precision=job.precision,
             micro_batch=job.micro_batch,
             sync_batch_norm=job.sync_batch_norm,
+            graphs=job.graphs,
             latency_limit=job.latency_limit,
             latency_batch=job.latency_batch,
             report=report,

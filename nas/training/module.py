@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
 
+from nas.network import folded, refold
 from nas.training.average import Average
 from nas.training.batches import Batch, Steps
+from nas.training.graphs import Call, graphed
 from nas.training.optimizers import optimizer
 from nas.training.recipe import METRIC, Training
 from nas.training.result import Metrics, NotFinite
@@ -34,15 +36,22 @@ class Classifier(LightningModule):
         steps: Steps,
         aux_weights: Mapping[str, float] | None = None,
         state: Mapping[str, Any] | None = None,
+        graphs: bool = False,
     ) -> None:
-        """`state` is what `training_state` gave at the end of an epoch: training goes on after it."""
+        """`state` is what `training_state` gave at the end of an epoch: training goes on after it.
+
+        With `graphs`, training steps are recorded as CUDA graphs and replayed (see `nas.training.graphs`).
+        """
         super().__init__()
         self.network = network
         self.metrics: Metrics = {}
         self._training, self._steps = training, steps
         self._aux_weights = dict(aux_weights or {})
         self._state = state
+        self._graphs = graphs
+        self._graphed: tuple[torch.Size, Call] | None = None
         self._average: tuple[Average, ...] = ()  # in a tuple it is no submodule, which DDP would synchronise
+        self._folded: tuple[nn.Module, ...] = ()
 
     @property
     def epoch(self) -> int:
@@ -83,7 +92,7 @@ class Classifier(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         images, targets = batch
-        match self.network(images):
+        match self._network_for(images)(images):
             case (logits, heads):
                 loss = self._loss(logits, targets)
                 for name, aux_logits in heads.items():
@@ -94,6 +103,14 @@ class Classifier(LightningModule):
         weighted: Tensor = loss if weight == 1 else loss * weight
         self._train_loss += weighted.detach()
         return weighted
+
+    def _network_for(self, images: Tensor) -> Call:
+        if not self._graphs:
+            return self.network
+        if self._graphed is None:
+            self._graphed = images.shape, graphed(self.network, images)
+        shape, call = self._graphed
+        return call if images.shape == shape else self.network
 
     def _loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         return F.cross_entropy(logits, targets, label_smoothing=self._training.label_smoothing)
@@ -142,13 +159,17 @@ class Classifier(LightningModule):
         self.metrics = self._evaluation("test")
 
     def _start_evaluation(self) -> None:
+        if self._folded:
+            refold(self._folded[0], self.evaluated)
+        else:
+            self._folded = (folded(self.evaluated),)
         self._sums = torch.zeros(3, device=self.device)
 
     def _evaluate(self, batch: Batch) -> None:
         images, labels = batch
         if not len(labels):  # fewer images than ranks
             return
-        logits = self.evaluated(images).float()
+        logits = self._folded[0](images).float()
         loss = F.cross_entropy(logits, labels, reduction="sum")
         hits = (logits.argmax(dim=1) == labels).sum()
         self._sums += torch.stack([loss, hits, torch.full_like(loss, len(labels))])

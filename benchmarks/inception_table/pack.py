@@ -1,0 +1,51 @@
+"""Makes the table of its trainings: `python benchmarks/inception_table/pack.py RESULTS.jsonl OUT.npz`.
+
+RESULTS.jsonl is what `generate.py` wrote. Prints what the table says of itself: the spread of accuracies, and how well
+epochs before the last and costs rank its networks.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from inception_table.networks import rows
+
+from nas.search.agreement import kendall
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("results", type=Path)
+    parser.add_argument("out", type=Path)
+    options = parser.parse_args()
+    lines = sorted(map(json.loads, options.results.read_text().splitlines()), key=lambda line: line["row"])
+    trained = [line for line in lines if line["seed"] == 0]
+    candidates = [rows()[line["row"]].candidate for line in trained]
+    columns = {
+        "row": np.array([line["row"] for line in trained], np.int16),
+        "digest": np.array([candidate.digest for candidate in candidates]),
+        "parameters": np.array([candidate.cost.parameters for candidate in candidates]),
+        "macs": np.array([candidate.cost.macs for candidate in candidates]),
+        "val_accuracy": np.array([line["accuracy"] for line in trained], np.float32),
+        "val_loss": np.array([line["loss"] for line in trained], np.float32),
+        "seconds": np.array([line["seconds"] for line in trained], np.float32),
+    }
+    np.savez_compressed(options.out, **columns)
+    final = columns["val_accuracy"][:, -1]
+    print(
+        f"{len(trained)} of {len(rows())} networks; last epoch {final.mean():.4f} ± {final.std(ddof=1):.4f}, ", end=""
+    )
+    print(f"from {final.min():.4f} to {final.max():.4f}")
+    for epoch, accuracy in enumerate(columns["val_accuracy"].T[:-1], 1):
+        print(f"after epoch {epoch}: Kendall's tau with the last {kendall(accuracy, final):.2f}")
+    for name in ("parameters", "macs"):
+        print(f"{name}: Kendall's tau with accuracy {kendall(columns[name], final):.2f}")
+
+
+if __name__ == "__main__":
+    main()
