@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from math import log
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from nas.space.holes import Choice, Hole, Integer, Real, Scalar
 from nas.space.operators import Parameters, mutate, random_parameters
 from nas.space.space import Space
 from nas.space.suggest import Recorded
+
+if TYPE_CHECKING:
+    from nas.samplers.history import Past
 
 Allowed = Callable[[Architecture, Cost], bool]
 """Whether a candidate is within the budget."""
@@ -73,7 +76,8 @@ class Catalogue:
     space: Space
     allowed: Allowed | None = None
     _looked: dict[tuple[tuple[str, Scalar], ...], Looked | None] = field(default_factory=dict, repr=False)
-    _trials: dict[tuple[str, int], Looked | None] = field(default_factory=dict, repr=False)
+    ended: dict[tuple[str, int], "Past | None"] = field(default_factory=dict, repr=False)
+    """Trials that have ended, by study and number, which are read once; None: not of this space."""
     _sets: dict[tuple[str | int, ...], Sequence[Looked]] = field(default_factory=dict, repr=False)
 
     def look(self, parameters: Mapping[str, Scalar]) -> Looked | None:
@@ -88,12 +92,6 @@ class Catalogue:
                 self._looked.clear()
             self._looked[name] = self._seen(parameters)
         return self._looked[name]
-
-    def look_at_trial(self, study: str, number: int, parameters: Mapping[str, Scalar]) -> Looked | None:
-        """`look`, for a trial of the study that has ended: its parameters are read the first time alone."""
-        if (study, number) not in self._trials:
-            self._trials[study, number] = self.look(parameters)
-        return self._trials[study, number]
 
     def remembered(self, name: tuple[str | int, ...], make: Callable[[Random], Sequence[Looked]]) -> Sequence[Looked]:
         """What `make` makes, which is the same for the same name: its chance follows from that. Made once."""

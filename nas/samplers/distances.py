@@ -49,7 +49,8 @@ def _matrix(names: NDArray[np.int64], documents: Sequence[Features]) -> tuple[Ar
     has = names[columns] == own
     matrix = np.zeros((len(documents), len(names)))
     matrix[rows[has], columns[has]] = values[has]
-    return matrix, np.bincount(rows[~has], values[~has] ** 2, len(documents))
+    others: Array = np.bincount(rows[~has], values[~has] ** 2, len(documents)).astype(float)
+    return matrix, others
 
 
 def _squared(one: Array, other: Array) -> Array:

@@ -42,16 +42,22 @@ def history(study: Study, trial: FrozenTrial | None, catalogue: Catalogue) -> li
     for other in study.get_trials(deepcopy=False):
         if not other.params or (trial is not None and other.number == trial.number):
             continue
-        ended = other.state.is_finished()
-        try:
-            if ended:
-                looked = catalogue.look_at_trial(name, other.number, other.params)
-            else:
-                looked = catalogue.look(other.params)
-        except InputError:
-            continue
-        past.append(Past(other.number, looked, _values(study, other), not ended, _brief(study, other)))
+        key = (name, other.number)
+        read = catalogue.ended[key] if key in catalogue.ended else _read(study, other, catalogue)
+        if other.state.is_finished():
+            catalogue.ended[key] = read
+        if read is not None:
+            past.append(read)
     return past
+
+
+def _read(study: Study, trial: FrozenTrial, catalogue: Catalogue) -> Past | None:
+    try:
+        looked = catalogue.look(trial.params)
+    except InputError:
+        return None
+    runs = not trial.state.is_finished()
+    return Past(trial.number, looked, _values(study, trial), runs, _brief(study, trial))
 
 
 def _brief(study: Study, trial: FrozenTrial) -> float | None:

@@ -54,8 +54,9 @@ class SurrogateSampler(PlannedSampler):
         found |= {looked.key: looked for looked in model.given}
         hopes = _hopes(model, list(found.values()))
         for _ in range(ROUNDS):
-            new = self._changed([found[key] for key in sorted(hopes, key=lambda key: -hopes[key])[:CHANGED]])
-            new = {looked.key: looked for looked in new if looked.key not in found}
+            parents = sorted(hopes, key=lambda key: -hopes[key])[:CHANGED]
+            changed = self._changed([found[key] for key in parents])
+            new = {looked.key: looked for looked in changed if looked.key not in found}
             found |= new
             hopes |= _hopes(model, list(new.values()))
         untried = hopes.keys() - keys(past)
