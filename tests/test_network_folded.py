@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from nas.architecture import Architecture
 from nas.architecture.context import context
 from nas.compose import configuration
-from nas.network import Network, build_network, folded
+from nas.network import Network, build_network, folded, refold
 from nas.search.spaces import at_data
 from nas.space.suggest import RandomSuggest
 
@@ -66,3 +66,14 @@ def test_biases_missing_scales_and_linear_layers_are_folded_and_a_norm_of_its_ow
     network = with_random_norms(build_network(architecture, in_channels=3, classes=10))
     assert_folding_changes_nothing(network, torch.randn(2, 3, 8, 8, dtype=torch.float64))
     assert sum(isinstance(module, NORMS) for module in folded(network).modules()) == 1
+
+
+def test_a_folded_copy_follows_the_network() -> None:
+    network = build_network(Architecture.load("resnet18"), in_channels=3, classes=10, input_size=32)
+    copy = folded(network)
+    images = torch.randn(1, 3, 32, 32, dtype=torch.float64)
+    copy, network = copy.double(), with_random_norms(network)
+    with torch.inference_mode():
+        assert not torch.allclose(copy(images), network(images))
+        refold(copy, network)
+        torch.testing.assert_close(copy(images), network(images), rtol=1e-11, atol=1e-11)
