@@ -3,7 +3,6 @@
 A network is a published name, or the file of an architecture or candidate.
 """
 
-import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
@@ -11,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nas.errors import InputError
+from nas.export import command as export
+from nas.export import predict
+from nas.program import nobody_reads
 from nas.report import arguments as study
 
 
@@ -25,14 +27,20 @@ class Verb:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; gives back its exit status. Input that is refused is one line on stderr, and status 2."""
+    typed = sys.argv[1:] if arguments is None else list(arguments)
+    if typed[:1] == ["train"]:  # its arguments are settings
+        from nas import command
+
+        return command.main(typed[1:])
     parser = ArgumentParser("python -m nas", description="Commands on networks and search spaces.")
     commands = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+    commands.add_parser("train", help="Train one network, or search for one; what train.py does.")
     for name, verb in VERBS.items():
-        command = commands.add_parser(name, help=verb.help, description=verb.help)
-        verb.add_arguments(command)
+        added = commands.add_parser(name, help=verb.help, description=verb.help)
+        verb.add_arguments(added)
         said = "a module of yours to import first, such as one that registers ops; may be repeated"
-        command.add_argument("--imports", action="append", default=[], metavar="MODULE", help=said)
-    given = parser.parse_args(arguments)
+        added.add_argument("--imports", action="append", default=[], metavar="MODULE", help=said)
+    given = parser.parse_args(typed)
     try:
         if given.imports:
             from nas.architecture.own_ops import import_own
@@ -43,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # whoever reads our output, such as `head`, has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
+        nobody_reads()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -166,6 +174,8 @@ def _sync(given: Namespace) -> None:
 
 
 VERBS = {
+    "predict": Verb("Say what class images are of.", predict.arguments, predict.run),
+    "export": Verb("Write a network in forms that need nothing of this project.", export.arguments, export.run),
     "list": Verb("List the studies in a folder.", study.listing, study.runs("nas.report.listing")),
     "status": Verb("Say where a search stands.", study.status, study.runs("nas.report.status")),
     "report": Verb("Write the report of a study as one HTML file.", study.report, study.runs("nas.report.write")),

@@ -51,6 +51,13 @@ class Op:
         """What training keeps of a concrete leaf; None if it hands on the very numbers that come in."""
         return Kept()
 
+    def source(self, shape: Shape) -> str | None:
+        """What makes its module in exported Python, as `Scale(64, 16)`, of a class in the module of its layer.
+
+        For ops of the user's own (docs/extending.md); the language's are known to the export. None: it has no source.
+        """
+        return None
+
     def channel_order(self, shape: Shape) -> str:
         """What a concrete leaf makes of the order of its channels, which identity depends on.
 

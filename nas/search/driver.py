@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from nas.search.curves import curve, report
 from nas.search.display import number_of
 from nas.search.files import tail
 from nas.search.found import Found, ended
+from nas.search.kept import forget_weights, trial_weights
 from nas.search.known import Known
 from nas.search.ledger import TWIN_OF, Ledger
 from nas.search.needs import Needs
@@ -224,6 +225,7 @@ class Driver:
         epochs, cost = int(candidate.document["training"]["epochs"]), candidate.cost
         self.progress.running[number] = Running(number, epochs, cost.parameters, cost.macs, self.pool.clock())
         job = self.job(candidate.document, self._checkpoint(number), attempt)
+        job = replace(job, weights=trial_weights(self.folder, number))
         self.pool.start(number, job, self._log(number), attempt.need)
 
     def _handle(self, event: Event) -> None:
@@ -378,7 +380,9 @@ class Driver:
 
     def _take(self, trial: FrozenTrial) -> FrozenTrial | None:
         """Takes in a trial that has ended; gives the best so far if the Pareto front is another than before."""
+        beaten = self.found.numbers | {trial.number}
         best = self.found.take(trial)
+        forget_weights(self.folder, beaten - self.found.numbers)
         if best is not None:
             self.progress.best = ended(best)
         return best

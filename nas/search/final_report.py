@@ -43,7 +43,8 @@ def winner_document(finals: Finals, document: Mapping[str, Any]) -> dict[str, An
     in the finals.
     """
     first, *_ = finals.standings()
-    run = next(run for run in finals.repeats(first.network) if run.candidate.document["seed"] in first.values)
+    run = finals.best()
+    assert run is not None, "some training went well"
     trained = finals.trainings.trained[run.key]
     record = dict(document["record"])
     search = {"seed": document["seed"], METRIC: record[METRIC]}

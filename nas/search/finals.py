@@ -141,7 +141,14 @@ class Finals:
         if not self.trainings.run(self.wanted):
             return False
         self.trainings.forget_checkpoints([] if self.options.test else self._tests())
+        self.trainings.forget_weights([run for run in self.wanted() if run.purpose == FINAL], self.best())
         return True
+
+    def best(self) -> Run | None:
+        """What becomes best.yaml: the winner under the first seed that went well; None if none did."""
+        first, *_ = self.standings()
+        good = [run for run in self.repeats(first.network) if run.candidate.document["seed"] in first.values]
+        return good[0] if good else None
 
     def wanted(self) -> list[Run]:
         """All runs that can be named so far, those done among them."""

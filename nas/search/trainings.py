@@ -17,6 +17,7 @@ from nas.search import files, states
 from nas.search.attempts import Attempt, after_death, after_memory
 from nas.search.display import duration
 from nas.search.driver import CHECKPOINTS, LOGS, LOST, START_ANEW, Stop
+from nas.search.kept import kept_weights
 from nas.search.needs import Needs
 from nas.search.progress import Display, Progress, Running
 from nas.search.proposal import Candidate
@@ -160,6 +161,13 @@ class Trainings:
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 
+    def forget_weights(self, runs: Sequence[Run], kept: Run | None) -> None:
+        """Removes those of all of the runs but one."""
+        file = None if kept is None else kept_weights(self.folder, kept.candidate.document)
+        for run in runs:
+            if (path := kept_weights(self.folder, run.candidate.document)) != file:
+                path.unlink(missing_ok=True)
+
     def _start(self, run: Run) -> bool:
         """Whether there was room."""
         candidate = run.candidate
@@ -170,6 +178,8 @@ class Trainings:
         job = self.job(candidate.document, self._checkpoint(run), attempt)
         limit = None if job.latency_limit is None else math.inf  # measured, and never refused
         weights = self.folder / FINALS / WEIGHTS if run.join else None
+        if run.purpose == FINAL and not run.test:
+            weights = kept_weights(self.folder, candidate.document)
         job = replace(job, latency_limit=limit, test=run.test, join=run.join, weights=weights, start=run.start)
         self.pool.start(key, job, self.folder / FINALS / LOGS / f"{run.file}.log", attempt.need)
         self._live[key] = (run, attempt)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
 from nas.errors import InputError
@@ -24,11 +26,6 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def _safetensors(path: Path) -> object:
-    try:
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-    except ImportError:
-        raise InputError(f"{path}: needs the package safetensors: pip install 'inception-nas[safetensors]'") from None
     try:
         return load_file(path)
     except SafetensorError as error:

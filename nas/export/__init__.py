@@ -1,0 +1,1 @@
+"""Networks to take away: as Python, weights, graphs for other runtimes, pictures and a card."""

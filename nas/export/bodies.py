@@ -1,0 +1,134 @@
+"""What a class does with its parts: concatenates them, sums them up, or wires them as a graph."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nas.export.layout import WIDTH, Expression, Group, call, dictionary, is_attribute, lines
+from nas.export.leaves import activated
+from nas.export.numbers import free
+
+INDENT = " " * 8
+DICT_METHODS = ("clear", "items", "keys", "pop", "update", "values")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of them: `made` is its expression, None where it does nothing; out of it come `width` channels of `shape`."""
+
+    name: str
+    made: Expression | None
+    width: str
+    shape: str
+
+    @property
+    def attribute(self) -> list[str]:
+        return [] if self.made is None else attribute(self.name, self.made)
+
+    def applied(self, to: str) -> str:
+        return to if self.made is None else f"{access(self.name)}({to})"
+
+
+Body = tuple[list[str], list[str]]
+"""The lines of a constructor and of a forward."""
+
+
+def branches(parts: Sequence[Part], shape: str) -> Body:
+    init = [line for part in parts for line in part.attribute]
+    if len(parts) == 1:
+        return init, [commented(f"return {parts[0].applied('x')}", shape)]
+    if not all(is_attribute(part.name) for part in parts) and all(part.made for part in parts):
+        return init, [commented("return torch.cat([branch(x) for branch in self.children()], 1)", shape)]
+    names: list[str] = []
+    forward: list[str] = []
+    for part in parts:
+        names.append("x" if part.made is None else free(part.name, names))
+        if part.made is not None:
+            forward.append(commented(f"{names[-1]} = {part.applied('x')}", part.shape))
+    joined = call("torch.cat", Group("[", tuple(("", name) for name in names), "]"), "1")
+    *most, last = lines(joined, 8, "return ")
+    return init, [*forward, *most, commented(last.removeprefix(INDENT), shape)]
+
+
+def residual(
+    body: Part, projection: Part | None, shortcut: Part | None, scale: float, activation: str, shape: str
+) -> Body:
+    inner = body.applied("x")
+    change = inner if projection is None else projection.applied(inner)
+    kept = "x" if shortcut is None else shortcut.applied("x")
+    init = [line for part in (body, projection, shortcut) if part is not None for line in part.attribute]
+    total = f"{kept} + change" if scale == 1 else f"torch.add({kept}, change, alpha={scale!r})"
+    forward = [commented(f"change = {change}", shape), commented(f"return {activated(activation, total)}", shape)]
+    return init, forward
+
+
+def graph(nodes: Sequence[tuple[str, Sequence[tuple[str, Part]]]], shape: str) -> Body:
+    """Each node is the sum of parts over earlier nodes, or over `in`, what comes into the graph."""
+    init: list[str] = []
+    forward: list[str] = []
+    local = {"in": "x"}
+    for name, _ in nodes:
+        local[name] = free(name, local.values())
+    read = _read(nodes)
+    for name, terms in nodes:
+        modules = [(source, part.made) for source, part in terms if part.made is not None]
+        if modules:
+            init += attribute(name, _holder(modules))
+        if name not in read:
+            continue
+        holder = access(name)
+        summed = [
+            local[source] if part.made is None else f"{_item(holder, source, modules)}({local[source]})"
+            for source, part in terms
+        ]
+        said = " + ".join(summed) or "torch.zeros_like(x)"
+        result = "return " if name == nodes[-1][0] else f"{local[name]} = "
+        forward += _sum(result, summed, said, terms[0][1].shape if terms else shape)
+    return init, forward
+
+
+def attribute(name: str, made: Expression) -> list[str]:
+    """The lines that give a module its part."""
+    if is_attribute(name):
+        return lines(made, 8, f"self.{name} = ")
+    return lines(call("self.add_module", f'"{name}"', made), 8)
+
+
+def access(name: str) -> str:
+    return f"self.{name}" if is_attribute(name) else f'self.get_submodule("{name}")'
+
+
+def commented(line: str, comment: str) -> str:
+    """The line in a method, with a comment if there is room for it."""
+    whole = f"{INDENT}{line}  # {comment}"
+    return whole if comment and len(whole) <= WIDTH else f"{INDENT}{line}"
+
+
+def _holder(modules: Sequence[tuple[str, Expression]]) -> Expression:
+    """torch's dictionary of modules, where its own methods leave the names free."""
+    if any(name in DICT_METHODS for name, _ in modules):
+        return call("nn.Sequential", call("OrderedDict", dictionary(modules)))
+    return call("nn.ModuleDict", dictionary(modules))
+
+
+def _item(holder: str, source: str, modules: Sequence[tuple[str, Expression]]) -> str:
+    if any(name in DICT_METHODS for name, _ in modules):
+        return f'{holder}.get_submodule("{source}")'
+    return f'{holder}["{source}"]'
+
+
+def _sum(result: str, terms: Sequence[str], said: str, shape: str) -> list[str]:
+    if len(INDENT + result + said) <= WIDTH:
+        return [commented(result + said, shape)]
+    if len(terms) == 1:
+        return [INDENT + result + said]
+    bracketed = [f"{INDENT}    {'' if i == 0 else '+ '}{term}" for i, term in enumerate(terms)]
+    return [f"{INDENT}{result}(", *bracketed, f"{INDENT})"]
+
+
+def _read(nodes: Sequence[tuple[str, Sequence[tuple[str, Part]]]]) -> set[str]:
+    """The nodes that what comes out depends on."""
+    read = {nodes[-1][0]}
+    for name, terms in reversed(nodes):
+        if name in read:
+            read |= {source for source, _ in terms}
+    return read

@@ -1,0 +1,261 @@
+"""The leaves of a network as Python: one expression each, over torch's own modules where there is one."""
+
+import importlib
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from nas.architecture import ops
+from nas.architecture.fields import BatchNorm, Pair
+from nas.architecture.op import Op
+from nas.architecture.own_ops import LAYERS_OF
+from nas.architecture.plan import Node
+from nas.architecture.shapes import is_map
+from nas.errors import InputError
+from nas.export import helpers
+from nas.export.layout import Expression, call, called_with, lines, literal
+from nas.export.numbers import Numbers
+
+ACTIVATIONS = {
+    "relu": ("ReLU", "nn.ReLU({})", "torch.relu({})"),
+    "relu6": ("ReLU6", "nn.ReLU6({})", "functional.relu6({})"),
+    "leaky_relu": ("LeakyReLU", "nn.LeakyReLU({})", "functional.leaky_relu({})"),
+    "elu": ("ELU", "nn.ELU({})", "functional.elu({})"),
+    "silu": ("SiLU", "nn.SiLU({})", "functional.silu({})"),
+    "gelu": ("GELU", "nn.GELU()", "functional.gelu({})"),
+    "hardswish": ("Hardswish", "nn.Hardswish({})", "functional.hardswish({})"),
+    "sigmoid": ("Sigmoid", "nn.Sigmoid()", "torch.sigmoid({})"),
+}
+"""Of each activation: its word in the name of a class, its module, and its function."""
+
+
+@dataclass(frozen=True)
+class _Style:
+    """What the convolutions of one class have in common."""
+
+    norm: BatchNorm | None
+    activation: str
+    bias: bool
+    padded: bool
+
+
+@dataclass
+class Helpers:
+    """The classes and functions that a file needs beside those of its cells: name to source, in the order of need."""
+
+    sources: dict[str, str] = field(default_factory=dict)
+    _styles: dict[_Style, str] = field(default_factory=dict)
+
+    def need(self, name: str, source: str) -> str:
+        self.sources.setdefault(name, source)
+        return name
+
+    def chain(self, steps: Sequence[tuple[str, Expression]]) -> Expression:
+        return called_with(self.need("chain", helpers.CHAIN), steps) if steps else "nn.Identity()"
+
+    def convolution(self, style: _Style) -> str:
+        """The name of the class for convolutions of this style."""
+        if style not in self._styles:
+            base = _class_name(style)
+            number = sum(_class_name(each) == base for each in self._styles) + 1
+            name = base if number == 1 else f"{base}{number}"
+            self._styles[style] = self.need(name, _class_source(name, style, self))
+        return self._styles[style]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a leaf stands, in each copy of the class: its nodes, the channels that come in, a name for its width."""
+
+    nodes: Sequence[Node]
+    numbers: Numbers
+    incoming: str
+    name: str
+    helpers: Helpers
+
+    @property
+    def width(self) -> str:
+        return self.numbers.written(tuple(node.output[0] for node in self.nodes), self.name)
+
+
+def leaf(place: Place) -> Expression:
+    """Raises `InputError` for an op of the user's own that has no source."""
+    node = place.nodes[0]
+    if type(node.op) not in LEAVES:
+        return _own(node, place.helpers)
+    return LEAVES[type(node.op)](node.op, place)
+
+
+def _own(node: Node, needed: Helpers) -> Expression:
+    """The op's own expression, with the class it names, as its author wrote it."""
+    expression = node.op.source(node.input)
+    if expression is None:
+        raise InputError(
+            f"{node.path}: the op {node.kind!r} is your own, and says nothing of its source; give it a method source "
+            "(docs/extending.md), or export to torch-export or onnx"
+        )
+    name, module = expression.partition("(")[0], LAYERS_OF[type(node.op)].partition(":")[0]
+    try:
+        source = inspect.getsource(getattr(importlib.import_module(module), name))
+    except (ImportError, AttributeError, OSError, TypeError) as error:
+        raise InputError(f"{node.path}: the source of {expression}: no class {name} in {module} ({error})") from None
+    needed.need(name, source)
+    return expression
+
+
+def activated(activation: str, expression: str) -> str:
+    """The activation of a closing sum, as a function."""
+    return expression if activation == "none" else ACTIVATIONS[activation][2].format(expression)
+
+
+def _conv(op: ops.Conv, at: Place) -> Expression:
+    top, bottom, left, right = op.sides
+    even = (top, left) == (bottom, right)
+    groups = tuple(int(node.op.groups) for node in at.nodes if isinstance(node.op, ops.Conv))
+    options = {
+        "stride": _pair(op.stride) if op.stride != (1, 1) else "",
+        "padding": _pair((top, left)) if even and (top or left) else "",
+        "groups": at.numbers.written(groups, f"{at.name}_groups") if set(groups) != {1} else "",
+    }
+    given = {key: value for key, value in options.items() if value}
+    if op.norm is None and op.activation == "none" and even:
+        bias = {} if op.bias else {"bias": "False"}
+        return at.helpers.chain([("conv", call("nn.Conv2d", at.incoming, at.width, _pair(op.kernel), **given, **bias))])
+    pad = {} if even else {"pad": literal((left, right, top, bottom))}
+    style = _Style(op.norm, op.activation, op.bias, not even)
+    return call(at.helpers.convolution(style), at.incoming, at.width, _pair(op.kernel), **given, **pad)
+
+
+def _linear(op: ops.Linear, at: Place) -> Expression:
+    bias = {} if op.bias else {"bias": "False"}
+    steps: list[tuple[str, Expression]] = [("linear", call("nn.Linear", at.incoming, at.width, **bias))]
+    if op.norm is not None:
+        steps.append(("norm", _batch_norm(op.norm, "nn.BatchNorm1d", at.width, at.helpers)))
+    if op.activation != "none":
+        steps.append(("activation", _activation(op.activation, True)))
+    return at.helpers.chain(steps)
+
+
+def _pool(op: ops.Pool, at: Place) -> Expression:
+    top, bottom, left, right = op.reached(at.nodes[0].input)
+    even = (top, left) == (bottom, right)
+    options = {
+        "stride": _pair(op.stride) if op.stride != op.kernel else "",
+        "padding": _pair((top, left)) if even and (top or left) else "",
+        "ceil_mode": "True" if op.ceil else "",
+        "count_include_pad": "False" if op.kind == "average" and even and not op.count_padding else "",
+    }
+    module = "nn.MaxPool2d" if op.kind == "max" else "nn.AvgPool2d"
+    pool = call(module, _pair(op.kernel), **{key: value for key, value in options.items() if value})
+    if even:
+        return pool
+    pad = literal((left, right, top, bottom))
+    if op.kind == "max":
+        return call("nn.Sequential", call("nn.ConstantPad2d", pad, 'float("-inf")'), pool)
+    if op.count_padding:
+        return call("nn.Sequential", call("nn.ZeroPad2d", pad), pool)
+    return call(at.helpers.need("PaddedAverage", helpers.PADDED_AVERAGE), pad, pool)
+
+
+def _global_pool(op: ops.GlobalPool, at: Place) -> Expression:
+    if op.kind == "average":
+        return f"{at.helpers.need('GlobalAverage', helpers.GLOBAL_AVERAGE)}()"
+    return f"{at.helpers.need('GlobalMax', helpers.GLOBAL_MAX)}()"
+
+
+def _adaptive_pool(op: ops.AdaptivePool, at: Place) -> Expression:
+    return f"nn.Adaptive{'Avg' if op.kind == 'average' else 'Max'}Pool2d({_pair(op.size)})"
+
+
+def _lrn(op: ops.LRN, at: Place) -> Expression:
+    alpha = op.alpha if op.divide_alpha else op.alpha * op.size  # torch divides by the size
+    return call("nn.LocalResponseNorm", str(op.size), alpha=repr(alpha), beta=repr(op.beta), k=repr(op.k))
+
+
+def _norm(op: ops.Norm, at: Place) -> Expression:
+    assert op.norm is not None, "without a norm it is an identity"
+    module = "nn.BatchNorm2d" if is_map(at.nodes[0].input) else "nn.BatchNorm1d"
+    return _batch_norm(op.norm, module, at.incoming, at.helpers)
+
+
+def _affine(op: ops.ChannelAffine, at: Place) -> Expression:
+    name = at.helpers.need("ChannelAffine", helpers.CHANNEL_AFFINE)
+    return call(name, scale=literal(op.scale), shift=literal(op.shift))
+
+
+LEAVES: dict[type[Op], Callable[[Any, Place], Expression]] = {
+    ops.Conv: _conv,
+    ops.Linear: _linear,
+    ops.Pool: _pool,
+    ops.GlobalPool: _global_pool,
+    ops.AdaptivePool: _adaptive_pool,
+    ops.LRN: _lrn,
+    ops.Norm: _norm,
+    ops.ChannelAffine: _affine,
+    ops.Dropout: lambda op, at: f"nn.Dropout({op.rate!r})",
+    ops.Flatten: lambda op, at: "nn.Flatten()",
+    ops.Activation: lambda op, at: _activation(op.activation, False),
+    ops.L2Norm: lambda op, at: f"{at.helpers.need('UnitLength', helpers.UNIT_LENGTH)}()",
+}
+"""The expression of each concrete leaf that does something."""
+
+
+def _pair(pair: Pair) -> str:
+    return str(pair[0]) if pair[0] == pair[1] else literal(pair)
+
+
+def _activation(activation: str, inplace: bool) -> str:
+    """In place only over a tensor that nobody else reads."""
+    return ACTIVATIONS[activation][1].format("inplace=True" if inplace else "")
+
+
+def _batch_norm(norm: BatchNorm, module: str, width: str, needed: Helpers) -> Expression:
+    options = {"eps": repr(norm.eps)} if norm.eps != 1e-5 else {}
+    options |= {"momentum": repr(norm.momentum)} if norm.momentum != 0.1 else {}
+    whole = call(module, width, **options)
+    return whole if norm.scale else call(needed.need("without_gamma", helpers.WITHOUT_GAMMA), whole)
+
+
+def _class_name(style: _Style) -> str:
+    words = ["Padded" if style.padded else "", "Conv", "Norm" if style.norm else ""]
+    return "".join([*words, "" if style.activation == "none" else ACTIVATIONS[style.activation][0]])
+
+
+def _class_source(name: str, style: _Style, needed: Helpers) -> str:
+    bias = "" if style.bias == (style.norm is None) else " with bias" if style.bias else " without bias"
+    words = ["Zero padding" if style.padded else "", f"Convolution{bias}", "batch norm" if style.norm else ""]
+    words += [ACTIVATIONS[style.activation][0]] if style.activation != "none" else []
+    said = ", ".join(filter(None, words))
+    options = {"groups": "groups"} | ({} if style.bias else {"bias": "False"})
+    conv = call("nn.Conv2d", "channels", "width", "kernel", "stride", "padding", **options)
+    body: list[str] = []
+    if style.padded:
+        body.append("        self.pad = nn.ZeroPad2d(pad)")
+    body += lines(conv, 8, "self.conv = ")
+    if style.norm is not None:
+        body += lines(_batch_norm(style.norm, "nn.BatchNorm2d", "width", needed), 8, "self.norm = ")
+    if style.activation != "none":
+        body.append(f"        self.activation = {_activation(style.activation, True)}")
+    pad = ["        *,", "        pad: tuple[int, int, int, int],"] if style.padded else []
+    return "\n".join(
+        [
+            "",
+            f"class {name}(nn.Sequential):",
+            f'    """{said[0].upper()}{said[1:].lower() if style.padded else said[1:]}."""',
+            "",
+            "    def __init__(",
+            "        self,",
+            "        channels: int,",
+            "        width: int,",
+            "        kernel: int | tuple[int, int],",
+            "        stride: int | tuple[int, int] = 1,",
+            "        padding: int | tuple[int, int] = 0,",
+            "        groups: int = 1,",
+            *pad,
+            "    ) -> None:",
+            "        super().__init__()",
+            *body,
+            "",
+        ]
+    )

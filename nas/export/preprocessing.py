@@ -1,0 +1,58 @@
+"""What a network wants of images, and what its outputs are called: mean, deviation, size, class names."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from nas.data.decode import FITS
+from nas.errors import InputError, unknown
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Images are brought to `size` (height, width) as `fit` says; (pixels / 255 - mean) / std goes in, per channel."""
+
+    size: tuple[int, int]
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    class_names: tuple[str, ...]
+    fit: str = "crop"
+
+    def to_document(self) -> dict[str, Any]:
+        """As plain data; `from_document` gives the same back."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], place: str) -> "Preprocessing":
+        """Raises `InputError` for what is no such record."""
+        match document:
+            case {
+                "size": [int(height), int(width)],
+                "channels": int(channels),
+                "mean": [*mean],
+                "std": [*std],
+                "class_names": [*names],
+            } if height > 0 and width > 0 and len(mean) == len(std) == channels and names:
+                pass
+            case _:
+                raise InputError(f"{place}: expected size, channels, mean, std and class_names; got {document!r:.120}")
+        if not all(isinstance(each, int | float) and math.isfinite(each) for each in (*mean, *std)) or 0 in std:
+            raise InputError(f"{place}: mean and std are numbers, std not 0; got {mean!r:.60} and {std!r:.60}")
+        fit = document.get("fit", "crop")
+        if fit not in FITS:
+            raise unknown(f"{place}.fit", "fit", fit, FITS)
+        numbers = tuple(map(float, mean)), tuple(map(float, std))
+        return cls((height, width), channels, *numbers, tuple(map(str, names)), str(fit))
+
+
+def recorded(record: Mapping[str, Any], place: str) -> Preprocessing | None:
+    """What the record of a trained candidate says of it; None if it says nothing."""
+    match record:
+        case {"preprocessing": dict(preprocessing), "data": {"class_names": [*names]}}:
+            return Preprocessing.from_document(
+                {**preprocessing, "class_names": names}, f"{place}: record.preprocessing"
+            )
+        case _:
+            return None

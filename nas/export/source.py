@@ -1,0 +1,164 @@
+"""What is exported or used: a candidate of a study, a trained document, or a published network."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nas.architecture import Architecture
+from nas.architecture.plan import Node, plan
+from nas.architecture.published import published_path
+from nas.architecture.shapes import Shape
+from nas.data.decode import FITS
+from nas.data.images import ImageData, Split
+from nas.errors import InputError
+from nas.export.preprocessing import Preprocessing, recorded
+from nas.report.reading import StudyRecord, is_study, read_study, study_folder
+from nas.search import files, states
+from nas.search.kept import kept_weights
+from nas.search.summary import best_document
+from nas.space.reading import read_document
+from nas.training.recipe import METRIC
+
+WEIGHTS = "weights.pt"
+DOCUMENTS = (files.BEST, "document.yaml")
+"""What a folder calls its candidate: one of a study or an export, and one of a single training."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A network to export. `name` is what it is called, in any letters.
+
+    `weights` is the file of its own, if they were kept; `study` is where it was found, if that is at hand.
+    """
+
+    name: str
+    document: Mapping[str, Any]
+    architecture: Architecture
+    preprocessing: Preprocessing | None
+    weights: Path | None
+    study: StudyRecord | None = None
+
+    @property
+    def shape(self) -> Shape:
+        """Of an image: channels, height, width; what it was trained with, or what its document was made for."""
+        known = self.preprocessing
+        return self.architecture.input if known is None else (known.channels, *known.size)
+
+    @property
+    def classes(self) -> int:
+        return self.architecture.classes if self.preprocessing is None else len(self.preprocessing.class_names)
+
+    @cached_property
+    def plan(self) -> Node:
+        """Without aux heads."""
+        return plan(self.architecture.network, self.shape, self.classes, aux=False)
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        record: Mapping[str, Any] = self.document.get("record") or {}
+        return record
+
+    @property
+    def trained(self) -> bool:
+        """Whether there ought to be weights."""
+        return METRIC in self.record
+
+
+def read_source(given: str, trial: int | None = None, variant: str | None = None) -> Source:
+    """`given` is a study (its folder or name), the folder of an export or a training, a file, or a published name.
+
+    Raises:
+        InputError: there is nothing of that name, or no such trial, or what is there cannot be used.
+    """
+    path = Path(given).expanduser()
+    if trial is None and path.is_dir() and not is_study(path):
+        there = [path / name for name in DOCUMENTS if (path / name).is_file()]
+        if not there:
+            raise InputError(f"{given}: neither a study nor an export in it ({' or '.join(DOCUMENTS)} is missing)")
+        return _of_file(there[0], path.resolve().name, variant)
+    if is_study(path) or (trial is not None and not path.is_file()) or _is_name_of_study(given):
+        return _of_study(read_study(given), trial)
+    if trial is not None:
+        raise InputError(f"--trial: {given} is a file, which has one candidate; give the folder of its study")
+    return _of_file(published_path(given), path.stem, variant)
+
+
+def front(given: str) -> list[Source]:
+    """The members of a study's Pareto front, most accurate first; with one objective, the best alone."""
+    study = read_study(given)
+    return [_of_study(study, trial.number) for trial in study.objectives.ranked(study.found.front)]
+
+
+def _is_name_of_study(given: str) -> bool:
+    try:
+        published_path(given)
+    except InputError as error:
+        try:
+            study_folder(given)
+        except InputError:
+            raise error from None
+        return True
+    return False
+
+
+def _of_study(study: StudyRecord, number: int | None) -> Source:
+    best = study.folder / files.BEST
+    if not best.is_file():
+        raise InputError(f"{study.folder}: no candidate has been trained to its end yet ({files.BEST} is missing)")
+    source = _of_file(best, study.name, None, study)
+    if number is None or (number == source.record.get("trial") and "chosen" not in source.record):
+        return source
+    trial = study.trial(number)
+    if states.word(trial) != states.COMPLETE:
+        raise InputError(
+            f"--trial: trial {number} is {states.word(trial) or 'in training'}; only complete ones are exported"
+        )
+    known = source.preprocessing
+    if known is None:
+        raise InputError(f"{best}: its record has no preprocessing")
+    data = source.record["data"]
+    nothing = Split(np.empty((0, *known.size, known.channels), np.uint8), np.empty(0, np.int64))
+    images = ImageData(
+        data["name"], nothing, nothing, None, known.class_names, known.mean, known.std, data["fingerprint"]
+    )
+    document = best_document(trial, study.space, images, study.name)
+    return _made(f"{study.name}, trial {number}", document, best, _weights_of(study.folder, document), study)
+
+
+def _of_file(path: Path, name: str, variant: str | None, study: StudyRecord | None = None) -> Source:
+    document = read_document(path)
+    if "architecture" not in document:
+        raise InputError(f"{path}: no architecture in it; a document has the key 'architecture'")
+    if variant is not None:
+        document = {**document, "architecture": {**document["architecture"], "variant": variant}}
+    if study is None and path.name in DOCUMENTS and (path.parent / WEIGHTS).is_file():
+        return _made(name, document, path, path.parent / WEIGHTS, None)
+    folders = [folder for folder in (path.parent, path.parent.parent) if is_study(folder)]
+    weights = _weights_of(folders[0], document) if folders else None
+    return _made(name, document, path, weights, study)
+
+
+def _weights_of(folder: Path, document: Mapping[str, Any]) -> Path | None:
+    """What a study has kept of a candidate."""
+    kept = kept_weights(folder, document)
+    return kept if kept.is_file() else None
+
+
+def _made(
+    name: str, document: Mapping[str, Any], path: Path, weights: Path | None, study: StudyRecord | None
+) -> Source:
+    try:
+        architecture = Architecture.from_document(document)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    record = document.get("record") or {}
+    if not isinstance(record, Mapping):
+        raise InputError(f"{path}: record: expected keys with values; got {record!r:.80}")
+    known = recorded(record, str(path))
+    if known is not None and study is not None and study.config.get("data", {}).get("fit") in FITS:
+        known = replace(known, fit=study.config["data"]["fit"])
+    return Source(name, document, architecture, known, weights, study)

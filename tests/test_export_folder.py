@@ -1,0 +1,181 @@
+"""An export is complete: whoever has the folder and PyTorch can use it as its card says."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from documents import HEAD, conv, document
+from exported import images, module_of, with_random_weights
+
+import nas
+from nas.__main__ import main
+from nas.architecture import Architecture
+from nas.network import Network
+from nas.search import files
+
+HOSTILE = "a\"b'c <script>|`$(x)` ../é\n# *b* _c_ {0}"
+
+
+def trained(folder: Path, *, name: str = "shapes", classes: Sequence[str] = ("round", "square")) -> Network:
+    """Writes what a training leaves: a document with its record, and weights."""
+    folder.mkdir(parents=True)
+    body = {"op": "branches", "branches": {"near": [conv(4)], "far": [conv(4, 5)]}}
+    architecture = Architecture.from_document(document(conv(6), body, *HEAD, channels=1, size=12, classes=len(classes)))
+    record: dict[str, Any] = {
+        "val/accuracy": 0.75,
+        "epochs": 2,
+        "seconds": 1.5,
+        "device": "cpu",
+        "versions": {"torch": "2.9"},
+        "data": {"name": name, "fingerprint": "00", "class_names": list(classes)},
+        "preprocessing": {"size": [12, 12], "channels": 1, "mean": [0.25], "std": [0.5]},
+    }
+    written = {"architecture": architecture.to_document(), "training": {}, "seed": 0, "record": record}
+    (folder / "document.yaml").write_text(files.yaml_text(written), encoding="utf-8")
+    network = with_random_weights(architecture, architecture.plan, torch.float32)
+    torch.save(network.state_dict(), folder / "weights.pt")
+    return network
+
+
+def snippets(folder: Path) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+
+
+def run_alone(folder: Path, program: str) -> str:
+    """In a process that cannot import this project."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    hidden = "import sys\nfor name in ('nas', 'conf', 'search_spaces'):\n    sys.modules[name] = None\n"
+    done = subprocess.run(
+        [sys.executable, "-c", hidden + program], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_whoever_follows_the_card_runs_the_network_with_torch_alone(tmp_path: Path) -> None:
+    network = trained(tmp_path / "train-001")
+    assert main(["export", str(tmp_path / "train-001"), "--out", str(tmp_path / "out")]) == 0
+    first, *others = snippets(tmp_path / "out")
+    check = "print(network(torch.ones(1, 1, 12, 12)).tolist())\n"
+    printed = run_alone(tmp_path / "out", first + check + "\n".join(others) + check).splitlines()
+    assert set(re.findall("round|square", printed[0])) <= {"round", "square"}
+    with torch.inference_mode():
+        expected = network(torch.ones(1, 1, 12, 12))
+    for line in printed[1:]:
+        torch.testing.assert_close(torch.tensor(json.loads(line)), expected)
+
+
+def test_every_form_has_the_outputs_of_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = trained(tmp_path / "train-001")
+    out = tmp_path / "out"
+    assert main(["export", str(tmp_path / "train-001"), "--out", str(out), "--to", "all"]) == 0
+    x = images(build(out).plan, count=3, dtype=torch.float32)
+    with torch.inference_mode():
+        expected = network(x)
+        assert_close(torch.export.load(out / "network.pt2").module()(x), expected)
+        assert_close(module_of((out / "network.py").read_text(encoding="utf-8")).load(out / "weights.pt")(x), expected)
+        assert_close(nas.load(out)(x), expected)
+        assert_close(nas.load(out, out / "weights.safetensors")(x), expected)
+        assert_close(onnx_outputs(out / "network.onnx", x), expected)
+        timm = pytest.importorskip("timm", reason="creates a network by name")
+        monkeypatch.syspath_prepend(str(out))
+        __import__("timm_network")
+        assert_close(timm.create_model("train_001", pretrained=True).eval()(x), expected)
+
+
+def test_graphs_with_folded_norms_have_the_outputs_of_the_network(tmp_path: Path) -> None:
+    network = trained(tmp_path / "train-001")
+    out = tmp_path / "out"
+    assert main(["export", str(tmp_path / "train-001"), "--out", str(out), "--to", "onnx,torch-export", "--fold"]) == 0
+    x = images(build(out.parent / "train-001").plan, count=3, dtype=torch.float32)
+    with torch.inference_mode():
+        assert_close(torch.export.load(out / "network.pt2").module()(x), network(x))
+        assert_close(onnx_outputs(out / "network.onnx", x), network(x))
+    onnx = pytest.importorskip("onnx", reason="looks into an ONNX file")
+    assert "BatchNormalization" not in {node.op_type for node in onnx.load(out / "network.onnx").graph.node}
+
+
+def build(folder: Path) -> Architecture:
+    return Architecture.load(next(folder.glob("*[te].yaml")))
+
+
+def assert_close(one: torch.Tensor, other: torch.Tensor) -> None:
+    torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def onnx_outputs(path: Path, x: torch.Tensor) -> torch.Tensor:
+    runtime = pytest.importorskip("onnxruntime", reason="runs an ONNX file")
+    session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return torch.from_numpy(session.run(["logits"], {"images": x.numpy()})[0])
+
+
+def test_texts_of_any_kind_do_no_harm_in_an_export(tmp_path: Path) -> None:
+    folder = tmp_path / "it's <b> | `x`"
+    trained(folder, name=HOSTILE, classes=(HOSTILE, '"""', "\\", "class"))
+    assert main(["export", str(folder), "--out", str(tmp_path / "out"), "--to", "yaml,python,timm,svg,card"]) == 0
+    assert module_of((tmp_path / "out/network.py").read_text(encoding="utf-8")).CLASSES[0] == HOSTILE
+    assert json.loads((tmp_path / "out/preprocessing.json").read_text())["class_names"][0] == HOSTILE
+    card = (tmp_path / "out/README.md").read_text(encoding="utf-8")
+    header = yaml.safe_load(card.split("---\n")[1])
+    assert header["model-index"][0]["results"][0]["dataset"]["name"] == HOSTILE
+    assert "<script>" not in card.split("---\n", 2)[2]
+    assert "<b>" not in card.split("---\n", 2)[2]
+    compile((tmp_path / "out/timm_network.py").read_text(encoding="utf-8"), "timm_network.py", "exec")
+
+
+def test_an_export_can_be_exported_and_loaded_again(tmp_path: Path) -> None:
+    network = trained(tmp_path / "train-001")
+    assert main(["export", str(tmp_path / "train-001"), "--out", str(tmp_path / "out")]) == 0
+    assert main(["export", str(tmp_path / "out"), "--out", str(tmp_path / "again"), "--to", "yaml,python"]) == 0
+    assert (tmp_path / "again/best.yaml").read_text() == (tmp_path / "out/best.yaml").read_text()
+    classifier = nas.load(tmp_path / "again")
+    x = torch.randint(0, 256, (2, 1, 12, 12))
+    with torch.inference_mode():
+        assert_close(classifier(classifier.preprocess(x)), network((x / 255 - 0.25) / 0.5))
+    assert classifier.class_names == ("round", "square")
+
+
+def test_a_published_network_is_exported_without_weights(tmp_path: Path) -> None:
+    assert main(["export", "nin_cifar10", "--out", str(tmp_path)]) == 0
+    there = {path.name for path in tmp_path.iterdir()}
+    assert there == {"README.md", "best.yaml", "cells.yaml", "network.py", "network.svg"}
+    assert run_alone(tmp_path, snippets(tmp_path)[0]) == "torch.Size([1, 10])\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing"], "nothing"),
+        (["nin_cifar10", "--to", "pdf"], r"--to: no format 'pdf'.*yaml, python"),
+        (["nin_cifar10", "--to", "onnx,card"], "--to onnx: there are no weights of nin_cifar10; give --weights FILE"),
+        (["nin_cifar10", "--weights", "missing.pt"], "missing.pt: no such file"),
+        (["nin_cifar10", "--trial", "1"], "nin_cifar10"),
+        (["nin_cifar10", "--train", "--no-weights"], "exclude each other"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_and_nothing_is_written(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", *arguments, "--out", str(tmp_path / "out")]) == 2
+    assert re.search(message, capsys.readouterr().err)
+    assert not (tmp_path / "out").exists()
+
+
+def test_weights_that_were_not_kept_are_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trained(tmp_path / "train-001")
+    (tmp_path / "train-001/weights.pt").rename(tmp_path / "elsewhere.pt")
+    command = ["export", str(tmp_path / "train-001"), "--out", str(tmp_path / "out")]
+    assert main(command) == 2
+    assert "its weights were not kept" in capsys.readouterr().err
+    assert main([*command, "--weights", str(tmp_path / "elsewhere.pt")]) == 0
+    assert (tmp_path / "out/weights.safetensors").is_file()
+    assert main([*command[:-1], str(tmp_path / "bare"), "--no-weights"]) == 0
+    assert not (tmp_path / "bare/weights.pt").exists()
