@@ -7,6 +7,8 @@ from typing import Any
 
 import optuna
 import pytest
+from optuna.storages import InMemoryStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from search_parts import tiny_space
 
@@ -202,6 +204,38 @@ def test_surrogate_finds_what_random_search_does_not() -> None:
     """The mean of the last ten values: it knows by then where the good ones are."""
     means = {name: sum(map(value, searched(opened(name), 30)[-10:])) / 10 for name in ("surrogate", "random")}
     assert means["surrogate"] > means["random"] + 0.2
+
+
+STORAGES: dict[str, Callable[[Path], Any]] = {
+    "memory": lambda folder: InMemoryStorage(),
+    "sqlite": lambda folder: f"sqlite:///{folder / 'study.db'}",
+    "journal": lambda folder: JournalStorage(JournalFileBackend(str(folder / "study.log"))),
+}
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+@pytest.mark.parametrize("name", PLANNED)
+def test_an_ordinary_study_can_use_it_from_several_threads(name: str, storage: str, tmp_path: Path) -> None:
+    """A new study object for the second half: nothing is remembered but the storage."""
+    digests = []
+
+    def objective(trial: optuna.Trial) -> float:
+        candidate = propose(CONDITIONAL, TrialSuggest(trial))
+        assert isinstance(candidate, Candidate)
+        digests.append(candidate.digest)
+        if trial.number % 5 == 3:
+            raise ValueError("failed")
+        return value(candidate)
+
+    opened = STORAGES[storage](tmp_path)
+    for _ in range(2):
+        sampler = for_space(shipped(name), CONDITIONAL)(seed=None)
+        study = optuna.create_study(
+            storage=opened, study_name="study", load_if_exists=True, sampler=sampler, direction="maximize"
+        )
+        study.optimize(objective, n_trials=8, n_jobs=3, catch=ValueError)
+    assert len(study.trials) == 16
+    assert len(set(digests)) == 16
 
 
 def test_a_space_filled_by_a_sampler_is_one_of_its_documents() -> None:

@@ -97,7 +97,7 @@ class Catalogue:
         """What `make` makes, which is the same for the same name: its chance follows from that. Made once."""
         if name not in self._sets:
             if len(self._sets) > REMEMBERED_SETS:
-                del self._sets[next(iter(self._sets))]
+                self._sets.pop(next(iter(self._sets)), None)
             self._sets[name] = make(Random(str(name)))
         return self._sets[name]
 

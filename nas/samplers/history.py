@@ -1,6 +1,6 @@
 """A study's trials as samplers read them: documents with what came of them, larger always better."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from optuna.study import Study, StudyDirection
@@ -8,6 +8,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from nas.errors import InputError
 from nas.samplers.catalogue import Catalogue, Looked
+from nas.space.holes import Scalar
 
 SCREEN = "screen"
 """The user attribute of a trial that holds the first objective after a brief training, which decided on the full one.
@@ -33,27 +34,36 @@ class Past:
         return self.brief is not None and self.values is None and not self.runs
 
 
-def history(study: Study, trial: FrozenTrial | None, catalogue: Catalogue) -> list[Past]:
+def history(
+    study: Study,
+    trial: FrozenTrial | None,
+    catalogue: Catalogue,
+    plans: Mapping[int, Mapping[str, Scalar]] | None = None,
+) -> list[Past]:
     """The trials before and beside `trial` (None: all), oldest first.
 
     Those whose document is not (yet) one of the space are left out. A pruned trial has the value it was pruned with.
+    `plans` are the documents of trials that run, by number, as far as they are known before all holes are filled.
     """
     past, name = [], study.study_name
     for other in study.get_trials(deepcopy=False):
-        if not other.params or (trial is not None and other.number == trial.number):
+        if trial is not None and other.number == trial.number:
             continue
-        key = (name, other.number)
-        read = catalogue.ended[key] if key in catalogue.ended else _read(study, other, catalogue)
-        if other.state.is_finished():
+        key, ended = (name, other.number), other.state.is_finished()
+        parameters = other.params if ended or not plans else {**plans.get(other.number, {}), **other.params}
+        if not parameters:
+            continue
+        read = catalogue.ended[key] if key in catalogue.ended else _read(study, other, parameters, catalogue)
+        if ended:
             catalogue.ended[key] = read
         if read is not None:
             past.append(read)
     return past
 
 
-def _read(study: Study, trial: FrozenTrial, catalogue: Catalogue) -> Past | None:
+def _read(study: Study, trial: FrozenTrial, parameters: Mapping[str, Scalar], catalogue: Catalogue) -> Past | None:
     try:
-        looked = catalogue.look(trial.params)
+        looked = catalogue.look(parameters)
     except InputError:
         return None
     runs = not trial.state.is_finished()

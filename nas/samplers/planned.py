@@ -3,12 +3,13 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from random import Random
+from threading import Lock
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from nas.architecture.context import context
 from nas.errors import InputError
@@ -21,6 +22,9 @@ from nas.space.suggest import RandomSuggest
 TRIES = 40
 """Documents at random before a space is taken to be nearly exhausted."""
 
+PLANNING = Lock()
+"""Threads that ask at once plan one after the other, so that each knows what the others will try."""
+
 
 class PlannedSampler(BaseSampler):
     """Its subclasses say what to propose; the trial's holes are then filled as planned.
@@ -32,7 +36,7 @@ class PlannedSampler(BaseSampler):
     def __init__(self, catalogue: Catalogue, seed: int | None = None) -> None:
         self.catalogue = catalogue
         self.random = Random(seed)
-        self._plan: Mapping[str, Scalar] = {}
+        self._plans: dict[int, Mapping[str, Scalar]] = {}  # of trials that run, by number
 
     @abstractmethod
     def propose(self, study: Study, trial: FrozenTrial, past: Sequence[Past]) -> Looked | None:
@@ -40,21 +44,28 @@ class PlannedSampler(BaseSampler):
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         given = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-        if "fixed_params" in trial.system_attrs:
-            self._plan = self._completed(given)
-        else:
-            past = history(study, trial, self.catalogue)
-            looked = self.propose(study, trial, past) or self.new(past)
-            self._plan = looked.parameters if looked else self._completed({})
-            if any(self._plan.get(name, value) != value for name, value in given.items()):
-                self._plan = self._completed({**self._plan, **given})
+        with PLANNING:
+            plan = self._plans[trial.number] = self._planned(study, trial, given)
         holes = self.catalogue.space.holes
-        return {name: distribution(holes[name]) for name in self._plan if name not in given}
+        return {name: distribution(holes[name]) for name in plan if name not in given}
+
+    def _planned(self, study: Study, trial: FrozenTrial, given: Mapping[str, Scalar]) -> Mapping[str, Scalar]:
+        if "fixed_params" in trial.system_attrs:
+            return self._completed(given)
+        past = history(study, trial, self.catalogue, self._plans)
+        looked = self.propose(study, trial, past) or self.new(past)
+        plan = looked.parameters if looked else self._completed({})
+        if any(plan.get(name, value) != value for name, value in given.items()):
+            return self._completed({**plan, **given})
+        return plan
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        return {name: self._plan[name] for name in search_space}
+        return {name: self._plans[trial.number][name] for name in search_space}
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        self._plans.pop(trial.number, None)
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
