@@ -1,5 +1,6 @@
 """What every sampler of `conf/sampler` must do, and what those must that decide on a whole document at once."""
 
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -245,3 +246,11 @@ def test_a_space_filled_by_a_sampler_is_one_of_its_documents() -> None:
     document = CONDITIONAL.sample(TrialSuggest(trial), context)
     assert set(trial.params) <= set(CONDITIONAL.holes)
     assert document["architecture"]["network"]
+
+
+def test_the_study_in_the_documentation_runs() -> None:
+    page = Path(__file__).parent.parent / "docs" / "samplers.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert len(names["study"].trials) == 10
