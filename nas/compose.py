@@ -26,7 +26,7 @@ from nas.space.overlay import overlaid, refuse_merged
 KEYS = (*GROUPS, "architecture", "cell", "imports", "search", "study", "test", "tracking", "training", "weights")
 """What a configuration holds."""
 
-SEARCH_KEYS = ("best", "budget", "control", "finals", "objectives", "per_architecture", "start_from")
+SEARCH_KEYS = ("best", "budget", "control", "finals", "objectives", "per_architecture", "screen", "start_from")
 """What its section `search` holds beside the space."""
 
 SHIPPED = Path(str(files("search_spaces"))) / "search"

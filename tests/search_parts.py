@@ -148,12 +148,13 @@ def driver(
     console: Console | None = None,
     storage: str | None = None,
     objectives: Objectives = Objectives(),  # noqa: B008  (frozen)
+    screen: Any = None,
     **options: Any,
 ) -> Iterator[Driver]:
     """A driver over the study in `folder`, with a real pool that runs `search_targets.train`; `options` are the
     study's."""
     needs = Needs.from_option(devices_per_candidate)
-    search = SearchOptions(budget or Budget(), per_architecture=per_architecture)
+    search = SearchOptions(budget or Budget(), per_architecture=per_architecture, screen=screen)
 
     def job(document: Mapping[str, Any], checkpoint: Path, attempt: Attempt) -> Job:
         limit = search.budget.latency
@@ -196,11 +197,13 @@ def rows(driver: Driver) -> list[dict[str, str]]:
     return list(csv.DictReader(trials_csv(trials(driver.study), list(driver.space.holes)).splitlines()))
 
 
-def main() -> None:
+def main(screen: Any = None, space: Space | None = None) -> None:
     """Searches in the folder, for as many trials and with as many slots as the command line says, perhaps in a
     database."""
     folder, count, slots, *storage = sys.argv[1:]
-    space = tiny_space(lr={"choice": [0.01, 0.03]}, epochs=6) if storage else None
-    with driver(Path(folder), int(count), space, slots=int(slots), retries=20, storage=next(iter(storage), None)) as it:
+    if storage and space is None:
+        space = tiny_space(lr={"choice": [0.01, 0.03]}, epochs=6)
+    options: Any = {"slots": int(slots), "retries": 20, "storage": next(iter(storage), None), "screen": screen}
+    with driver(Path(folder), int(count), space, **options) as it:
         it.run()
         it.ledger.close()

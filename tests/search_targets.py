@@ -8,9 +8,9 @@ from collections.abc import Callable
 from hashlib import sha256
 
 from nas.data.images import ImageData
-from nas.training.job import Job
+from nas.training.job import Glance, Job
 from nas.training.recipe import METRIC
-from nas.training.result import Answer, Latency, Result, TooSlow, UnreadableCheckpoint
+from nas.training.result import Answer, Latency, Result, Score, TooSlow, UnreadableCheckpoint
 
 RAISES, DIES, DIES_ONCE, NO_MEMORY, TOO_LARGE, SLOW = 13.0, 14.0, 16.0, 17.0, 18.0, 19.0
 """Learning rates with which a candidate fails, or needs to be tried again."""
@@ -28,9 +28,23 @@ def value_of(document: object) -> float:
     return int.from_bytes(digest[:4], "big") / 2**33
 
 
-def train(job: Job, report: Callable[[int, dict[str, float]], int], threads: int) -> Result | TooSlow:
-    """Takes 20 ms an epoch, goes on from its checkpoint, and prints the epochs that it trains."""
+def train(job: Job | Glance, report: Callable[[int, dict[str, float]], int], threads: int) -> Result | TooSlow | Score:
+    """Takes 20 ms an epoch, goes on from its checkpoint, and prints the epochs that it trains; a proxy takes as long,
+    and is the width."""
     training = job.document["training"]
+    if isinstance(job, Glance):
+        time.sleep(0.02)
+        match training["lr"]:
+            case lr if lr == RAISES:
+                raise ValueError("the loss is no number")
+            case lr if lr == TOO_LARGE:
+                raise MemoryError("not enough memory")
+        return Score(float(job.document["architecture"]["network"][0]["width"]), 0.02)
+    if job.weights is not None:
+        job.weights.parent.mkdir(exist_ok=True)
+        job.weights.write_text(str(job.document["architecture"]["network"][0]["width"]))
+    if job.parents:
+        print("parents", *[path.stem for path in job.parents], flush=True)
     if job.checkpoint.exists() and not job.checkpoint.read_text().isdigit():
         raise UnreadableCheckpoint(f"{job.checkpoint}: cannot be read as a checkpoint")
     done = int(job.checkpoint.read_text()) if job.checkpoint.exists() else 0

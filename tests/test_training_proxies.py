@@ -13,7 +13,7 @@ from nas.architecture.published import published_path
 from nas.errors import InputError
 from nas.network import build_network
 from nas.space.reading import read_document
-from nas.training.job import PROXIES, Screening, run
+from nas.training.job import PROXIES, Glance, run
 from nas.training.proxies import REGISTRY, STEP, _finite, grad_norm, naswot, proxies, sensitivity, snip, synflow, zen
 from nas.training.seeds import generator
 
@@ -189,10 +189,7 @@ def test_a_proxy_that_there_is_not_is_refused():
         values(names=["naswott"])
 
 
-def test_a_screening_gives_the_proxies_of_each_document():
-    other = {**DOCUMENT, "seed": 4}
-    job = Screening([DOCUMENT, other], small_data, ("synflow", "snip"), "cpu")
-    assert run(job, lambda epoch, metrics: 1 / 0, threads=1) == [
-        values(names=["synflow", "snip"]),
-        values(other, names=["synflow", "snip"]),
-    ]
+def test_a_glance_gives_the_proxy_and_how_long_it_took():
+    score = run(Glance(DOCUMENT, small_data, "cpu", "snip"), lambda epoch, metrics: 1 / 0, threads=1)
+    assert score.value == values(names=["snip"])["snip"]
+    assert score.seconds > 0

@@ -56,6 +56,12 @@ class ImageData:
         return len(self.class_names)
 
 
+def scaled(size: tuple[int, int], shorter: int) -> tuple[int, int]:
+    """Height and width with so many pixels on the shorter side."""
+    height, width = size
+    return round(height * shorter / min(size)), round(width * shorter / min(size))
+
+
 def image_data(
     name: str,
     splits: Mapping[str, tuple[Array, Array]],

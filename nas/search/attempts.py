@@ -6,6 +6,10 @@ from typing import Any
 
 from nas.pool import Need
 
+START_ANEW = ("nas.training.result.UnreadableCheckpoint",)
+LOST = ("torch.distributed.DistNetworkError", "torch.distributed.DistBackendError", "torch.distributed.DistStoreError")
+"""Exceptions that say nothing about a candidate: its ranks have lost, or never found, each other."""
+
 LEAST_MICRO_BATCH = 4
 """Images; with fewer, batch norm has next to nothing to normalise by, and the candidate counts as too large."""
 

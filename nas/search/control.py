@@ -33,8 +33,9 @@ def run_control(
     """Searches at random for as many candidates as `driver` has trained; gives back the driver that did, or has begun.
 
     Space, budget, recipe, pruner and the seed of the trainings are the same; its draws are its own, so that it does not
-    repeat the random trials that samplers begin with. It starts from nothing that is known. `make` makes a driver of
-    what is its own; `pin` and `written` are what makes the other study's values comparable and its configuration.
+    repeat the random trials that samplers begin with. It starts from nothing that is known, and screens nothing. `make`
+    makes a driver of what is its own; `pin` and `written` are what makes the other study's values comparable and its
+    configuration.
     """
     name = control_name(driver.study.study_name)
     folder = driver.folder.with_name(control_name(driver.folder.name))
@@ -42,7 +43,8 @@ def run_control(
     shared = options.storage is not None
     with held(folder, shared=shared):
         sampler = SeededSampler(RandomSampler, -1 - driver.seed)
-        own_pin = {**pin, "sampler": {"control of": driver.study.study_name}}
+        own_pin = {key: value for key, value in pin.items() if key != "screen"}
+        own_pin["sampler"] = {"control of": driver.study.study_name}
         study = open_study(folder, name, own_pin, sampler, pruner, options.storage, driver.study.directions)
         if driver.objectives.several:
             study.set_user_attr(COSTS, list(driver.objectives.names[1:]))
@@ -58,6 +60,7 @@ def run_control(
             options=options,
             tracker=tracker,
             folder=folder,
+            search=replace(driver.search, screen=None),
             on_best=lambda _: write_found(folder, study, driver.space, data, driver.objectives, whole=False),
         )
         try:

@@ -19,7 +19,14 @@ Sketch = Callable[[Mapping[str, Scalar]], str]
 LINES = 8
 """Of a terminal, that are no candidates in training."""
 
-_STYLES = {"complete": "green", "pruned": "yellow", "failed": "red", "infeasible": "magenta", "twin": "cyan"}
+_STYLES = {
+    "complete": "green",
+    "pruned": "yellow",
+    "failed": "red",
+    "infeasible": "magenta",
+    "twin": "cyan",
+    "screened": "blue",
+}
 
 
 def console() -> Console:

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from nas.pool import AnyPool, Died, Done, Event, Failed, Report
 from nas.search import mirror, states
-from nas.search.attempts import Attempt, after_death, after_memory
+from nas.search.attempts import LOST, START_ANEW, Attempt, after_death, after_memory
 from nas.search.curves import curve, report
 from nas.search.display import number_of
 from nas.search.files import tail
@@ -28,9 +28,14 @@ from nas.search.ledger import TWIN_OF, Ledger
 from nas.search.needs import Needs
 from nas.search.objectives import ONE, Objectives
 from nas.search.options import SearchOptions, StudyOptions
+from nas.search.outcome import record, record_latency
+from nas.search.parents import Parents
+from nas.search.places import LOGS, Places
 from nas.search.progress import Display, Progress, Running
 from nas.search.proposal import Candidate
 from nas.search.proposer import Proposer
+from nas.search.screen import Screen
+from nas.search.screening import Screening
 from nas.search.study import SECONDS, trials
 from nas.space.space import Space
 from nas.tracking.tracker import Tracker
@@ -38,13 +43,6 @@ from nas.training.job import Job
 from nas.training.memory import is_out_of_memory
 from nas.training.recipe import METRIC
 from nas.training.result import Answer, Latency, Result, TooSlow
-
-CHECKPOINTS, LOGS = "checkpoints", "logs"
-
-START_ANEW = ("nas.training.result.UnreadableCheckpoint",)
-LOST = ("torch.distributed.DistNetworkError", "torch.distributed.DistBackendError", "torch.distributed.DistStoreError")
-"""Exceptions that say nothing about a candidate: its ranks have lost, or never found, each other."""
-
 
 _ENDING = {
     "checkpoint": "ending when {} in training have finished their epoch; they are continued next time",
@@ -66,6 +64,7 @@ class _Live:
     candidate: Candidate
     attempt: Attempt
     curve: dict[int, float]  # as the study has it
+    screening: bool = False  # it is to have a score before it is trained
     seconds: float = 0.0  # in slots
 
 
@@ -95,7 +94,9 @@ class Driver:
     objectives: Objectives = ONE
     progress: Progress = field(init=False)
     proposer: Proposer = field(init=False)
+    screening: Screening = field(init=False)
     found: Found = field(init=False)
+    _places: Places = field(init=False)
     _live: dict[int, _Live] = field(default_factory=dict)
     _queue: deque[int] = field(default_factory=deque)  # those that wait for room
     _before: float = 0.0  # seconds of earlier runs
@@ -112,6 +113,9 @@ class Driver:
         self.progress.counts = self.ledger.counts
         known = Known(self.search.per_architecture)
         self.proposer = Proposer(self.study, self.ledger, self.space, self.search.budget, self.seed, known, self._end)
+        self._places = Places(self.folder)
+        screen, parents = Screen.from_option(self.search.screen), Parents(self.study, self.folder)
+        self.screening = Screening(self.study, self.ledger, screen, parents, self.proposer, self._queue.append)
         said = Stop.NO
         while (stop := self._stop()) < Stop.NOW:
             if stop > said and self.pool.running:
@@ -129,8 +133,7 @@ class Driver:
                 with suppress(UpdateFinishedTrialError):  # another driver has taken it over: the ledger will say so
                     self._handle(event)
         self._keep_time()
-        with suppress(OSError):  # not empty: those of interrupted candidates are continued from
-            (self.folder / CHECKPOINTS).rmdir()
+        self._places.close()
         if self.proposer.exhausted:
             self.display.say(
                 f"{self.proposer.exhausted} ({self.progress.counts[states.TWIN]} twins, "
@@ -165,7 +168,8 @@ class Driver:
 
     def _listen_to_others(self) -> None:
         """Takes in what the study holds: at first all of it, then what other drivers do."""
-        for trial in self.ledger.refresh():
+        others = self.ledger.refresh()
+        for trial in others:
             state = states.word(trial)
             key = trial.user_attrs.get("key")
             waits = TWIN_OF in trial.user_attrs  # and is never trained
@@ -173,16 +177,20 @@ class Driver:
                 self.proposer.known.add(key, trial.number)
                 if state == states.FAILED:
                     self.proposer.known.has_failed(key)
+            if key is not None and state == states.SCREENED:
+                self.proposer.forget(key, trial.number)
             if state is not None:
                 self._take(trial)
-                self._remove_checkpoint(trial.number)  # its driver may have been killed just before it did
+                self._places.remove_checkpoints(trial.number)  # its driver may have been killed just before it did
                 self.proposer.has_ended(trial.number)
         for number in self.ledger.lost & self._live.keys():  # this driver has slept, and was taken for dead
             if number in self.pool.running:
                 self.pool.stop(number)
-            else:
+            elif number in self._queue:
                 self._queue.remove(number)
             self._forget(number)
+        if others:
+            self.screening.look()
 
     def _fill(self) -> bool:
         """Starts what there is room for, first come first served; whether there is room to propose for still."""
@@ -195,13 +203,16 @@ class Driver:
             if self.proposer.exhausted or self.has_failed or not self.pool.room(self.needs.least):
                 return False
             left = self.ledger.adopt()
-            if left is None and not self.ledger.wanted:
+            group = self.screening.short
+            if left is None and group is None and not self.ledger.wanted:
                 return False
-            found = self.proposer.next() if left is None else self._readopted(left)
+            found = self.proposer.next(group) if left is None else self._readopted(left)
             if found is not None:
                 self._enqueue(*found)
-            elif left is None:
-                return not self.proposer.exhausted
+            elif left is None and not self.proposer.exhausted:
+                return True
+            else:
+                self.screening.look()  # a group has lost a candidate, or none will grow any more
         return False
 
     def _readopted(self, frozen: FrozenTrial) -> tuple[Trial, Candidate] | None:
@@ -215,18 +226,22 @@ class Driver:
         attempt = Attempt.from_attribute(trial.user_attrs.get("attempt"), self.needs.of(candidate.cost))
         reported = curve(trials(self.study)[trial.number])  # of a re-adopted trial
         self._live[trial.number] = _Live(trial, candidate, attempt, dict(reported))
-        self._queue.append(trial.number)
         mirror.begins(self.tracker, trial, candidate.facts, self.space)
         for epoch, value in reported.items():
             self.tracker.report(trial.number, epoch, {METRIC: value})
+        if self.screening.joins(trial, candidate):
+            self._live[trial.number].screening = True
+            self._queue.append(trial.number)
 
     def _start(self, number: int) -> None:
-        candidate, attempt = self._live[number].candidate, self._live[number].attempt
-        epochs, cost = int(candidate.document["training"]["epochs"]), candidate.cost
+        live = self._live[number]
+        cost, attempt = live.candidate.cost, live.attempt
+        whole = self.job(live.candidate.document, self._places.checkpoint(number), attempt)
+        whole = replace(whole, weights=trial_weights(self.folder, number))
+        job = self.screening.job(whole, live.trial, live.screening)
+        epochs = int(job.document["training"]["epochs"]) if isinstance(job, Job) else 1
         self.progress.running[number] = Running(number, epochs, cost.parameters, cost.macs, self.pool.clock())
-        job = self.job(candidate.document, self._checkpoint(number), attempt)
-        job = replace(job, weights=trial_weights(self.folder, number))
-        self.pool.start(number, job, self._log(number), attempt.need)
+        self.pool.start(number, job, self._places.log(number), attempt.need)
 
     def _handle(self, event: Event) -> None:
         number = event.key
@@ -242,12 +257,16 @@ class Driver:
                 self._end_too_slow(trial, latency, limit)
             case Done(result=Result(halted=True)):
                 del self._live[number]  # it stays running in the study, and is continued from its checkpoint
+            case Done(result=result) if self._live[number].screening:
+                self._live[number].screening = False
+                self._places.remove_checkpoints(number)
+                self.screening.scored(trial, result)
             case Done(result=result):
                 self._finish(trial, result)
             case Failed(reason=reason, kind=kind) if is_out_of_memory(kind, reason):
                 self._out_of_memory(number)
             case Failed(reason=reason, kind=kind) if kind in START_ANEW:
-                self._remove_checkpoint(number)
+                self._places.remove_checkpoints(number)
                 self._try_again(number, after_death(attempt, self.options.retries), f"{reason}; it starts anew")
             case Failed(reason=reason, kind=kind) if kind in LOST:
                 self._try_again(number, after_death(attempt, self.options.retries), reason)
@@ -264,11 +283,12 @@ class Driver:
     def _take_report(self, event: Report) -> None:
         number, epoch, value = event.key, event.step, event.metrics[METRIC]
         live = self._live[number]
-        report(self.study, live.trial, live.curve, {epoch: value})
-        self.tracker.report(number, epoch, event.metrics)
         running = self.progress.running[number]
         running.epoch, running.value = epoch + 1, value
-        if self._should_prune(live.trial):
+        if not live.screening:  # what is brief is not compared with what is whole
+            report(self.study, live.trial, live.curve, {epoch: value})
+            self.tracker.report(number, epoch, event.metrics)
+        if not live.screening and self._should_prune(live.trial):
             answer = Answer.PRUNE
         else:
             halt = self._stop() > Stop.NO and self.options.at_end == "checkpoint"
@@ -283,6 +303,7 @@ class Driver:
     def _forget(self, number: int) -> None:
         del self._live[number]
         self.progress.running.pop(number, None)
+        self.screening.forget(number)
 
     def _leave_slot(self, number: int) -> None:
         seconds = self.pool.clock() - self.progress.running.pop(number).started
@@ -305,7 +326,7 @@ class Driver:
     def _try_again(self, number: int, attempt: Attempt | None, why: str) -> None:
         trial = self._live[number].trial
         if attempt is None:
-            trial.set_user_attr("log_tail", tail(self._log(number)))
+            trial.set_user_attr("log_tail", tail(self._places.log(number)))
             tries = self.options.retries + 1
             self._fail(trial, f"{why}, on attempt {tries} of {tries}" if tries > 1 else why)
             return
@@ -316,18 +337,7 @@ class Driver:
         self.display.say(f"trial {number}: {why} (retried)")
 
     def _finish(self, trial: Trial, result: Result) -> None:
-        trained = {"epochs": result.epochs, "threads": result.threads, "device": result.device}
-        if result.devices > 1:
-            trained["devices"] = result.devices
-        if result.micro_batch is not None:
-            trained["micro_batch"] = result.micro_batch
-        trial.set_user_attr("trained", trained)
-        trial.set_user_attr("seconds", round(result.seconds, 3))
-        trial.set_user_attr("versions", result.versions)
-        facts = dict(self._live[trial.number].candidate.facts)
-        if result.latency is not None:
-            trial.set_user_attr("latency", asdict(result.latency))
-            facts["latency"] = 1000 * result.latency.median
+        facts = {**self._live[trial.number].candidate.facts, **record(trial, result)}
         if result.pruned:
             self._end(trial, states.PRUNED, told=TrialState.PRUNED)
         else:
@@ -335,14 +345,13 @@ class Driver:
             self._end(trial, states.COMPLETE, values=values, told=TrialState.COMPLETE)
 
     def _end_too_slow(self, trial: Trial, latency: Latency, limit: float) -> None:
-        milliseconds = 1000 * latency.median
-        trial.set_user_attr("latency", asdict(latency))
+        milliseconds = record_latency(trial, latency)
         trial.set_constraint("latency", milliseconds / limit - 1)
         self._end(trial, states.INFEASIBLE, reason=f"{milliseconds:.3g} ms a batch, over the limit of {limit:g}")
 
     def _fail(self, trial: Trial, reason: str) -> None:
         trial.set_user_attr("seconds", round(self._live[trial.number].seconds, 3))
-        self._end(trial, states.FAILED, reason=f"{reason} (see {LOGS}/{self._log(trial.number).name})")
+        self._end(trial, states.FAILED, reason=f"{reason} (see {LOGS}/{self._places.log(trial.number).name})")
 
     def _end(
         self,
@@ -361,7 +370,7 @@ class Driver:
         live = self._live.pop(number, None)
         if not self.ledger.end(trial, state, values=values if told == TrialState.COMPLETE else None, told=told):
             return
-        self._remove_checkpoint(number)
+        self._places.remove_checkpoints(number)
         frozen = trials(self.study)[number]
         if state == states.FAILED and live is not None:
             self.proposer.known.has_failed(live.candidate.key)
@@ -370,13 +379,14 @@ class Driver:
             self.on_best(best)
             mirror.best(self.tracker, best, self.folder)
         if live is not None:
-            self.progress.ended += 1
+            self.progress.ended += state != states.SCREENED
             self._keep_time()
             said = ended(frozen)
             self.display.tell(said, self.progress)
         mirror.ends(self.tracker, frozen, live is not None, self.space, self.study, self.progress, self.found)
         if live is not None:
             self.proposer.has_ended(number)
+            self.screening.left(frozen)
 
     def _take(self, trial: FrozenTrial) -> FrozenTrial | None:
         """Takes in a trial that has ended; gives the best so far if the Pareto front is another than before."""
@@ -386,15 +396,3 @@ class Driver:
         if best is not None:
             self.progress.best = ended(best)
         return best
-
-    def _checkpoint(self, number: int) -> Path:
-        """Of a candidate in training; it is gone when the trial has ended."""
-        return self.folder / CHECKPOINTS / f"{number:04d}.pt"
-
-    def _remove_checkpoint(self, number: int) -> None:
-        checkpoint = self._checkpoint(number)
-        checkpoint.unlink(missing_ok=True)
-        checkpoint.with_name(f"{checkpoint.name}.part").unlink(missing_ok=True)  # half written by a process that died
-
-    def _log(self, number: int) -> Path:
-        return self.folder / LOGS / f"{number:04d}.log"

@@ -14,7 +14,7 @@ import yaml
 from optuna.trial import FrozenTrial
 
 from nas.search.objectives import accuracy
-from nas.search.states import word
+from nas.search.states import SCORE, word
 from nas.space.reading import FLOAT
 
 BEST = "best.yaml"
@@ -68,9 +68,15 @@ def yaml_text(document: Mapping[str, Any]) -> str:
 
 
 def trials_csv(trials: Sequence[FrozenTrial], names: Sequence[str]) -> str:
-    """One row a trial that has ended; a column for each parameter in `names`, empty where it was not active."""
+    """One row a trial that has ended; a column for each parameter in `names`, empty where it was not active.
+
+    Of a study with a screen, there is a column for its scores.
+    """
     out = io.StringIO()
-    facts = ("number", "state", "value", "digest", "parameters", "macs", "seconds", "reason")
+    attributes = ["digest", "parameters", "macs", "seconds", "reason"]
+    if any(SCORE in trial.user_attrs for trial in trials):
+        attributes.append(SCORE)
+    facts = ("number", "state", "value", *attributes)
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*facts, *names])
     for trial in trials:
@@ -78,7 +84,7 @@ def trials_csv(trials: Sequence[FrozenTrial], names: Sequence[str]) -> str:
         if state is not None:
             attrs = trial.user_attrs
             row = [trial.number, state, accuracy(trial) if trial.values else ""]
-            row += [attrs.get(key, "") for key in ("digest", "parameters", "macs", "seconds", "reason")]
+            row += [attrs.get(key, "") for key in attributes]
             writer.writerow(row + [_cell(trial.params, name) for name in names])
     return out.getvalue()
 

@@ -25,6 +25,12 @@ class Known:
         if key in self._keys and self._keys[key] in self._settings[_digest(key)]:
             self._settings[_digest(key)].remove(self._keys[key])
 
+    def forget(self, key: str, number: int) -> None:
+        """Trial `number` does not have the candidate any more, so that it is new once again."""
+        if self._keys.get(key) == number:
+            self.has_failed(key)
+            del self._keys[key]
+
     def equals(self, candidate: Candidate, number: int) -> list[int]:
         """The trial that trains like that of this `number`; or, if its architecture has had all its settings, the
         trials with these. Empty: the candidate is new."""

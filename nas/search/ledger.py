@@ -23,6 +23,9 @@ ENDED = "ended"
 TWIN_OF = "twin_of"
 """The user attribute of a trial that waits for what comes of its equal, and is never trained itself."""
 
+GROUP = "group"
+"""The user attribute of a trial of which only the best of several is trained: the number of the first of them."""
+
 
 @dataclass
 class Ledger:
@@ -35,7 +38,9 @@ class Ledger:
     So at most the budget is ever counted, whatever the drivers do at the same time, and without a lock. The first
     trial that has not ended may always be trained, so the budget is reached. A trial that came too late is closed as
     `states.SURPLUS`, which is no word of a trial's end: it counts nowhere. It is rare, since a driver that knows of
-    as many trials as are wanted makes none.
+    as many trials as are wanted makes none. Where of a group of trials at most one is counted (see `GROUP`), read
+    "group" for "trial": groups are numbered by their first trials, and one has ended when all of its trials have. A
+    driver adds to a group only while another of its trials has not ended.
 
     **One driver a trial.** Who trains a trial is a claim (see `Claims`), as is who trains a candidate of a key. A
     driver shows that it lives by counting up a claim of its own. Others look at it by their own clocks, so clocks that
@@ -56,7 +61,8 @@ class Ledger:
     _mine: set[int] = field(default_factory=set)
     _open: dict[int, FrozenTrial] = field(default_factory=dict)  # those that have not ended, by number
     _ended: list[FrozenTrial] = field(default_factory=list)  # since the last refresh
-    _counted: set[int] = field(default_factory=set)
+    _counted: dict[int, int] = field(default_factory=dict)  # trials, and their groups
+    _screened: set[int] = field(default_factory=set)
     _seen: int = 0  # trials looked at
     _orphans: dict[int, str | None] = field(default_factory=dict)  # trials and their dead drivers
     _signs: dict[str, tuple[str | None, float]] = field(default_factory=dict)  # of life, and since when
@@ -71,8 +77,10 @@ class Ledger:
     @property
     def wanted(self) -> int:
         """How many trials may be made now; what other drivers' trials come to may make it more."""
-        running = sum(trial.state == TrialState.RUNNING for trial in self._open.values() if _may_count(trial))
-        return max(0, self.budget - self.counted - running)
+        running = {
+            group_of(trial) for trial in self._open.values() if trial.state == TrialState.RUNNING and _may_count(trial)
+        }
+        return max(0, self.budget - self.counted - len(running))
 
     @property
     def elsewhere(self) -> int:
@@ -101,12 +109,15 @@ class Ledger:
         ended, self._ended = self._ended, []
         return ended + [trial for number, trial in self._open.items() if number not in self._mine]
 
-    def ask(self) -> Trial | None:
-        """A new trial of this driver's; None if there is none to be made after all."""
+    def ask(self, group: int | None = None) -> Trial | None:
+        """A new trial of this driver's, in a group of its own or one that is there; None if there is none to be made
+        after all."""
         trial = self.study.ask()
         if not self.claims.take(_trial(trial.number), self._me):  # it has slept, and was taken for dead
             return None
         self._mine.add(trial.number)
+        if group is not None:
+            trial.set_user_attr(GROUP, group)
         self._read()
         if self.may_train(trial.number):
             return trial
@@ -130,14 +141,23 @@ class Ledger:
         return None
 
     def may_train(self, number: int) -> bool:
-        before = sum(other < number for other in self._counted)
-        before += sum(other < number and _may_count(trial) for other, trial in self._open.items())
-        return before < self.budget
+        """Whether a trial that has not ended may count, or another of its group."""
+        trial = self._open.get(number)
+        group = number if trial is None else group_of(trial)
+        counted = sum(other < group for other in self._counted.values())
+        others = {group_of(trial) for trial in self._open.values() if _may_count(trial)}
+        return counted + sum(other < group for other in others) < self.budget
 
     def claim(self, key: str, number: int) -> int:
-        """The trial that has the candidates of this key: `number`, unless another was first."""
+        """The trial that has the candidates of this key: `number`, unless another was first, and was not screened
+        out."""
         name = f"key/{key}"
-        return number if self.claims.take(name, str(number)) else int(self.claims.holders([name])[name])
+        if self.claims.take(name, str(number)):
+            return number
+        first = int(self.claims.holders([name])[name])
+        if first in self._screened and self.claims.take(name, str(number), str(first)):
+            return number
+        return first
 
     def holds(self, number: int) -> bool:
         """Whether a trial is this driver's still."""
@@ -152,7 +172,7 @@ class Ledger:
         if held:
             trial.set_user_attr(states.STATE, word)
             self.study.tell(trial, values, state=told)
-            self._close(number, None if word == states.SURPLUS else word)
+            self._close(number, None if word == states.SURPLUS else word, group_of(trial))
         return held
 
     def close(self) -> None:
@@ -174,20 +194,22 @@ class Ledger:
             if not trial.state.is_finished():
                 self._open[number] = trial
                 continue
-            self._close(number, states.word(trial))
+            self._close(number, states.word(trial), group_of(trial))
             if number in self._mine:
                 self._mine.remove(number)
                 self.lost.add(number)
             self._ended.append(trial)
         self._seen = len(there)
 
-    def _close(self, number: int, word: str | None) -> None:
+    def _close(self, number: int, word: str | None, group: int) -> None:
         self._open.pop(number, None)
         self._orphans.pop(number, None)
         if word is not None:
             self.counts[word] += 1
         if word in states.COUNTED:
-            self._counted.add(number)
+            self._counted[number] = group
+        elif word == states.SCREENED:
+            self._screened.add(number)
 
     def _watch(self, now: float) -> None:
         """Looks who trains what has not ended, and who of them is dead."""
@@ -223,6 +245,11 @@ def open_ledger(study: optuna.Study, budget: int, grace: float = GRACE, poll: fl
     from nas.search.database import Shared  # what it needs takes time to import
 
     return Ledger(study, budget, Shared(study, study.user_attrs[IDENTITY]), grace, poll)
+
+
+def group_of(trial: FrozenTrial | Trial) -> int:
+    """The number of the first trial of its group; most are a group of their own."""
+    return int(trial.user_attrs.get(GROUP, trial.number))
 
 
 def _may_count(trial: FrozenTrial) -> bool:

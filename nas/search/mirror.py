@@ -100,6 +100,8 @@ def ends(
         begins(tracker, trial, trial.user_attrs, space, trained=False)
     said = ended(trial)
     summary = {"value": said.value, "seconds": said.seconds, "reason": said.reason}
+    if states.SCORE in trial.user_attrs:
+        summary[states.SCORE] = trial.user_attrs[states.SCORE]
     tracker.finish(trial.number, said.state, summary, ["retried"] if "attempt" in trial.user_attrs else [])
     numbers = _numbers(progress)
     all_of = list(trials(study)) if _is_due(progress.proposed) else []

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from nas.errors import InputError, unknown
 from nas.search.objectives import ACCURACY, Objectives
+from nas.search.screen import Screen
 
 T = TypeVar("T")
 
@@ -190,9 +191,11 @@ class SearchOptions:
     best: str = "accurate"
     finals: FinalsOptions = FinalsOptions()
     control: str | None = None
+    screen: Any = None
 
     def __post_init__(self) -> None:
         _texts("search.start_from", self.start_from)
+        Screen.from_option(self.screen)
         if self.control not in (None, *CONTROLS):
             raise unknown("search.control", "control", self.control, (*CONTROLS, "null"))
         _within("search.per_architecture", self.per_architecture, 1)

@@ -55,14 +55,15 @@ class Proposer:
     _useless: int = 0  # proposals in a row that were not trained
     _patience: int = PATIENCE
     _remaining: Iterator[Parameters] | None = None
+    _forgotten: bool = False  # some that have been looked at there are new once again
     _waiting: dict[int, list[Trial]] = field(default_factory=dict)  # twins of trials that are still running
 
-    def next(self) -> tuple[Trial, Candidate] | None:
-        """A new trial worth training; None if none was found for now, or ever (`exhausted`)."""
+    def next(self, group: int | None = None) -> tuple[Trial, Candidate] | None:
+        """A new trial worth training, in this group; None if none was found for now, or ever (`exhausted`)."""
         for _ in range(AT_ONCE):
             if self.exhausted:
                 break
-            trial = self._asked()
+            trial = self._asked(group)
             candidate = None if trial is None else self.candidate(trial)
             if trial is not None and candidate is not None:
                 self._useless = 0
@@ -72,20 +73,28 @@ class Proposer:
                 self.exhausted = f"no new candidate in {GIVE_UP_AFTER} proposals: nothing else is new and fits"
         return None
 
-    def _asked(self) -> Trial | None:
+    def forget(self, key: str, number: int) -> None:
+        """The candidate of trial `number` has been screened out, and may be proposed again."""
+        self.known.forget(key, number)
+        self._forgotten, self.exhausted = True, ""
+
+    def _asked(self, group: int | None) -> Trial | None:
         """A trial of the sampler's; where that has proposed too much in vain, of what is left, or at random."""
         if self._useless < self._patience:
-            return self.ledger.ask()
+            return self.ledger.ask(group)
         if self._useless == self._patience:
             self._remaining = self._remaining or remaining(self.space, self.seed)
         if self._remaining is None:
             own = self.study.sampler
             self.study.sampler = SeededSampler(RandomSampler, self.seed)
             try:
-                return self.ledger.ask()
+                return self.ledger.ask(group)
             finally:
                 self.study.sampler = own
         parameters = next(self._remaining, None)
+        if parameters is None and self._forgotten:
+            self._remaining, self._forgotten = remaining(self.space, self.seed), False
+            return None
         if parameters is None:
             self.exhausted = "every document of the space has been looked at: nothing else is new and fits"
             return None
@@ -93,7 +102,7 @@ class Proposer:
             return None
         self._patience = max(1, self._patience // 2)
         self.study.enqueue_trial(parameters)
-        return self.ledger.ask()
+        return self.ledger.ask(group)
 
     def _is_new(self, parameters: Parameters) -> bool:
         proposal = propose(self.space, Recorded(parameters))

@@ -1,42 +1,86 @@
-"""Looks at several candidates before one is trained: of `of` proposals, the one that a zero-cost proxy likes best."""
+"""The option `search.screen`: several candidates are scored cheaply, and the best of them is trained."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nas.data.images import scaled
 from nas.errors import InputError, unknown
 from nas.training.job import PROXIES
+from nas.training.recipe import Training
+
+TRAINING, INHERITED = "training", "inherited"
+BY = (*PROXIES, TRAINING, INHERITED)
+PLACE = "search.screen"
 
 
 @dataclass(frozen=True)
 class Screen:
-    """`search.screen={proxy: naswot, of: 8}`.
+    """`of` candidates are scored `by` a zero-cost proxy, or by the accuracy of a brief training of so many `epochs`.
 
-    The driver asks the study for `of` candidates that are new and within the budget, has a `Screening` job measure them
-    all, trains the best and lets the others go, telling the study nothing of their accuracy.
+    `training` begins with fresh weights, `inherited` with those of the trained candidate that it shares most with.
+    Brief trainings may be of smaller images (`size` pixels on the shorter side), and of a `share` of them.
     """
 
-    proxy: str
+    by: str
     of: int
+    epochs: int = 1
+    size: int | None = None
+    share: float = 1.0
 
     @classmethod
     def from_option(cls, value: Any) -> "Screen | None":
-        """None for null. Raises `InputError` for a proxy that there is not, or fewer than two candidates."""
+        """None for null. Raises `InputError` for a way that there is not, or a value out of range."""
         if value is None:
             return None
-        if not isinstance(value, Mapping) or set(value) != {"proxy", "of"}:
-            raise InputError(f"search.screen: expected {{proxy: ..., of: ...}}, or null for none; got {value!r:.80}")
-        if value["proxy"] not in PROXIES:
-            raise unknown("search.screen.proxy", "proxy", value["proxy"], PROXIES)
-        of = value["of"]
-        if not isinstance(of, int) or isinstance(of, bool) or not 2 <= of <= 1000:
-            raise InputError(f"search.screen.of: expected a whole number from 2 to 1000; got {of!r:.80}")
-        return cls(value["proxy"], of)
+        if not isinstance(value, Mapping) or not {"by", "of"} <= value.keys():
+            raise InputError(f"{PLACE}: expected {{by: ..., of: ...}}, or null for none; got {value!r:.80}")
+        if value["by"] not in BY:
+            raise unknown(f"{PLACE}.by", "way to score", value["by"], BY)
+        keys = ["by", "of"] if value["by"] in PROXIES else ["by", "of", "epochs", "size", "share"]
+        for key in value:
+            if key not in keys:
+                raise unknown(PLACE, f"key for {value['by']}", key, keys)
+        for key, low, high in (("of", 2, 1000), ("epochs", 1, 10_000), ("size", 1, 10_000)):
+            if value.get(key) is not None:
+                _whole(f"{PLACE}.{key}", value[key], low, high)
+        share = value.get("share", 1.0)
+        if not isinstance(share, int | float) or isinstance(share, bool) or not 0 < share <= 1:
+            raise InputError(f"{PLACE}.share: expected a number above 0 and up to 1; got {share!r:.80}")
+        return cls(**value)
 
-    def best(self, candidates: Sequence[Mapping[str, float]]) -> int:
-        """The index of the candidate to train, given each one's proxies; of equal ones the first.
+    @property
+    def trains(self) -> bool:
+        return self.by not in PROXIES
 
-        Raises:
-            ValueError: there are no candidates.
-        """
-        return max(range(len(candidates)), key=lambda index: candidates[index][self.proxy])
+    def brief(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """The document to be trained for a score: its own schedule in few epochs, warm-up and decay as much shorter."""
+        training = Training.from_document(document["training"]).to_document()
+        shorter = self.epochs / Training.from_document(document["training"]).epochs
+        for key in ("warmup_epochs", "decay_epochs"):
+            training[key] = shorter * float(str(training[key]))
+        architecture = dict(document["architecture"])
+        if self.size is not None:
+            given = architecture["input"]
+            height, width = given["size"]
+            architecture["input"] = {**given, "size": list(scaled((height, width), self.size))}
+        return {**document, "architecture": architecture, "training": {**training, "epochs": self.epochs}}
+
+
+def checked_screen(value: Any, epochs: Any, size: tuple[int, int]) -> Any:
+    """The option, where whole trainings take `epochs`, unless that is a hole, with images of `size`.
+
+    Raises:
+        InputError: its trainings are no briefer, or it would enlarge the images.
+    """
+    screen = Screen.from_option(value)
+    if screen is not None and screen.trains and isinstance(epochs, int) and screen.epochs >= epochs:
+        raise InputError(f"{PLACE}.epochs: {screen.epochs} are no fewer than the {epochs} of a whole training")
+    if screen is not None and screen.size is not None and screen.size > min(size):
+        raise InputError(f"{PLACE}.size: {screen.size} pixels are more than the images have, {min(size)}")
+    return value
+
+
+def _whole(place: str, value: object, low: int, high: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise InputError(f"{place}: expected a whole number from {low} to {high}; got {value!r:.80}")

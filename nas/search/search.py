@@ -43,6 +43,7 @@ from nas.search.options import (
 from nas.search.proposal import affordable
 from nas.search.pruning import COSTS
 from nas.search.samplers import SeededSampler
+from nas.search.screen import checked_screen
 from nas.search.sketches import sketched
 from nas.search.start import starting_points
 from nas.search.study import held, open_study, shown_url, storage_errors
@@ -114,6 +115,8 @@ def search(
             "sampler": options["sampler"],
             "pruner": options["pruner"],
         }
+        if search_options.screen is not None:
+            pin["screen"] = checked_screen(search_options.screen, candidates.document["training"]["epochs"], data.size)
         storage = study_options.storage
         with held(folder, shared=storage is not None), _interruptions() as stopping:
             study = open_study(folder, name, pin, SeededSampler(sampler, seed), pruner, storage, objectives.directions)

@@ -128,6 +128,8 @@ class SimulatedPool:
             if answer == Answer.GO_ON and job.epoch < len(job.course.seconds):
                 self._train(job)
             else:
+                if job.epoch == len(job.course.seconds):
+                    del self._epochs[key]  # another job of the key, after a brief training, begins anew
                 self._happened[key] = Done(key, self._result(job, Answer(answer)))
 
     def stop(self, key: int) -> None:

@@ -1,16 +1,22 @@
-"""How a trial ends, in five words, and how Optuna is told."""
+"""How a trial ends, in six words, and how Optuna is told."""
 
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
 COMPLETE, PRUNED, FAILED, INFEASIBLE, TWIN = "complete", "pruned", "failed", "infeasible", "twin"
-STATES = (COMPLETE, PRUNED, FAILED, INFEASIBLE, TWIN)
+SCREENED = "screened"
+"""It was scored, and another of its group has been trained (see `nas.search.screening`)."""
+
+STATES = (COMPLETE, PRUNED, FAILED, INFEASIBLE, TWIN, SCREENED)
 COUNTED = (COMPLETE, PRUNED)
 """What the budget of trials counts."""
 
 STATE = "state"
 """The user attribute of a trial that holds its word."""
+
+SCORE = "screen"
+"""The user attribute of a trial that has been screened: its score, of which more is better."""
 
 SURPLUS = "surplus"
 """There instead of a word: the trial came after the budget was reached, and never began (see `Ledger`)."""

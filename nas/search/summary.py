@@ -15,10 +15,11 @@ from nas.search import files, states
 from nas.search.agreement import LEAST, agreement
 from nas.search.curves import curve
 from nas.search.display import best_table, count, number_of, say
-from nas.search.driver import LOGS, Driver
+from nas.search.driver import Driver
 from nas.search.environment import without_password
 from nas.search.found import Found, ended, ended_trials
 from nas.search.objectives import BEST, ONE, Objectives, accuracy, hypervolumes
+from nas.search.places import LOGS
 from nas.search.progress import Progress
 from nas.search.proposal import Candidate, propose
 from nas.search.sketches import sketches
@@ -145,7 +146,7 @@ def proposals(progress: Progress) -> str:
     """How many proposals it took, and how busy the slots were."""
     trained = len(progress.architectures)
     line = f"{number_of(trained, 'different architecture')} in {number_of(progress.proposed, 'proposal')}"
-    for state in (states.INFEASIBLE, states.TWIN):
+    for state in (states.INFEASIBLE, states.TWIN, states.SCREENED):
         if progress.counts[state]:
             line += f", {progress.counts[state] / progress.proposed:.0%} {state}"
     elapsed = progress.now - progress.started
@@ -166,6 +167,16 @@ def early_agreement(ended: Sequence[FrozenTrial]) -> str:
     final = [each[last] for each in whole]
     lines = [f"epoch {e + 1}: {agreement([each[e] for each in whole], final)}" for e in sorted({0, last // 2})]
     return f"how early epochs rank complete candidates against epoch {last + 1}: {'; '.join(lines)}"
+
+
+def screen_agreement(ended: Sequence[FrozenTrial]) -> str:
+    """How far the scores of a screen rank the complete candidates as their accuracies do; empty if they are too few."""
+    complete = [trial for trial in ended if states.word(trial) == states.COMPLETE and states.SCORE in trial.user_attrs]
+    if len(complete) < LEAST:
+        return ""
+    scores = [trial.user_attrs[states.SCORE] for trial in complete]
+    found = agreement(scores, [accuracy(trial) or 0.0 for trial in complete])
+    return f"how the screen ranks complete candidates, each the best of its group: {found}"
 
 
 def print_summary(
@@ -199,8 +210,9 @@ def print_summary(
     told = ", ".join(f"{counts[state]} {state}" for state in states.STATES if counts[state]) or "nothing trained"
     say(console, f"\n{told}; {driver.progress.counted} of {driver.options.trials} candidates")
     say(console, proposals(driver.progress))
-    if early := early_agreement(trials(driver.study)):
-        say(console, early)
+    for line in (early_agreement(trials(driver.study)), screen_agreement(trials(driver.study))):
+        if line:
+            say(console, line)
     there = [name for name in LEFT if (folder / name).exists()]
     say(console, f"everything is in {folder}/: {', '.join(there)}")
     if where:

@@ -14,11 +14,12 @@ from typing import Any
 
 from nas.pool import AnyPool, Died, Done, Event, Failed, Report
 from nas.search import files, states
-from nas.search.attempts import Attempt, after_death, after_memory
+from nas.search.attempts import LOST, START_ANEW, Attempt, after_death, after_memory
 from nas.search.display import duration
-from nas.search.driver import CHECKPOINTS, LOGS, LOST, START_ANEW, Stop
+from nas.search.driver import Stop
 from nas.search.kept import kept_weights
 from nas.search.needs import Needs
+from nas.search.places import CHECKPOINTS, LOGS
 from nas.search.progress import Display, Progress, Running
 from nas.search.proposal import Candidate
 from nas.training.job import Job

@@ -4,7 +4,7 @@ Importing this module runs no torch operation, so a fork server may preload it.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +19,7 @@ from nas.network import build_network, set_drop_path
 from nas.training import ranks
 from nas.training.checkpoint import save_weights
 from nas.training.fit import fit
+from nas.training.inheritance import inherit
 from nas.training.latency import LatencyLimit
 from nas.training.recipe import Training
 from nas.training.result import Report, Result
@@ -45,6 +46,7 @@ def train_candidate(
     weights: Path | None = None,
     start: Path | None = None,
     test: bool = False,
+    parents: Sequence[Path] = (),
 ) -> Result:
     """Builds and trains the document's network on `data()`.
 
@@ -53,6 +55,8 @@ def train_candidate(
     `checkpoint` and `test` are those of `fit`; the final weights (averaged ones with EMA) are written to `weights`,
     unless `report` ended the training. `start` is a file of weights to begin with, `load_weights`' with `head=None`,
     instead of drawn ones.
+
+    With `parents`, files of such weights, the training begins with those of the one that it shares most with.
 
     With a `latency_limit`, in milliseconds per batch of `latency_batch` images, the network is measured first.
 
@@ -75,6 +79,8 @@ def train_candidate(
     if start is not None:
         load_weights(network, start, head=None)
         identity.append(fingerprint(start))
+    if parents:
+        inherit(network, parents)
     limit = None
     if latency_limit is not None:
         begun = checkpoint is not None and checkpoint.exists()  # it was fast enough then; measurements vary

@@ -68,9 +68,14 @@ def save_weights(path: Path, network: nn.Module) -> None:
     _write({name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}, path)
 
 
+def read_weights(path: Path) -> dict[str, Any]:
+    """What `save_weights` wrote, on the CPU; `InputError` if it cannot be read."""
+    return _read(path, "file of weights")
+
+
 def load_weights(path: Path, network: nn.Module) -> None:
     """Fills `network` from `save_weights`' file; `InputError` if it is not one or of another network."""
     try:
-        network.load_state_dict(_read(path, "file of weights"))
+        network.load_state_dict(read_weights(path))
     except RuntimeError as error:
         raise InputError(f"{path}: the weights of another network ({error})") from error

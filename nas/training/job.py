@@ -1,14 +1,15 @@
 """What a child of the pool is given to train, and the function it runs; imports torch only there."""
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from nas.data.images import ImageData
 from nas.data.joined import joined
-from nas.training.result import Report, Result, TooSlow
+from nas.training.result import Report, Result, Score, TooSlow
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,12 @@ class Job:
     """Weights that it begins with, in place of drawn ones."""
     join: bool = False
     """Whether it is trained on the validation images, too."""
+    size: int | None = None
+    """Pixels of the images' shorter side, for a training on smaller ones; the document has the same input."""
+    share: float = 1.0
+    """Of the training images."""
+    parents: tuple[Path, ...] = ()
+    """Weights of trained candidates; the training begins with those of the one that it shares most with."""
 
 
 PROXIES = ("synflow", "naswot", "grad_norm", "snip", "zen")
@@ -42,33 +49,31 @@ PROXIES = ("synflow", "naswot", "grad_norm", "snip", "zen")
 
 
 @dataclass(frozen=True)
-class Screening:
-    """Candidate documents to look at before any is trained; the other fields are those of `proxies`."""
+class Glance:
+    """A candidate document to be scored by a zero-cost proxy, untrained."""
 
-    documents: Sequence[Mapping[str, Any]]
+    document: Mapping[str, Any]
     data: Callable[[], ImageData]
-    names: Sequence[str]
     accelerator: str
+    proxy: str
 
 
-def run(job: Job | Screening, report: Report, threads: int) -> Result | TooSlow | list[dict[str, float]]:
-    """Trains the job's candidate, as one of its ranks if it has several devices; or gives each document's proxies."""
+def run(job: Job | Glance, report: Report, threads: int) -> Result | TooSlow | Score:
+    """Trains the job's candidate, as one of its ranks if it has several devices; or scores it by a proxy."""
     # the driver imports this module and must not import torch
-    if isinstance(job, Screening):
+    if isinstance(job, Glance):
         from nas.training.proxies import proxies
 
-        load = cache(job.data)
-        return [
-            proxies(document, load, job.names, threads=threads, accelerator=job.accelerator)
-            for document in job.documents
-        ]
+        started = time.perf_counter()
+        found = proxies(job.document, job.data, [job.proxy], threads=threads, accelerator=job.accelerator)
+        return Score(found[job.proxy], time.perf_counter() - started)
     from nas.training.candidate import train_candidate
     from nas.training.latency import OverLimit
 
     try:
         return train_candidate(
             job.document,
-            partial(_joined, job.data) if job.join else job.data,
+            partial(_data, job),
             threads=threads,
             accelerator=job.accelerator,
             devices=job.devices,
@@ -83,10 +88,16 @@ def run(job: Job | Screening, report: Report, threads: int) -> Result | TooSlow 
             weights=job.weights,
             start=job.start,
             test=job.test,
+            parents=job.parents,
         )
     except OverLimit as over:
         return over.found
 
 
-def _joined(data: Callable[[], ImageData]) -> ImageData:
-    return joined(data())
+def _data(job: Job) -> ImageData:
+    data = joined(job.data()) if job.join else job.data()
+    if job.size is None and job.share == 1.0:
+        return data
+    from nas.training.reduced import reduced
+
+    return reduced(data, job.size, job.share)

@@ -52,6 +52,14 @@ class TooSlow:
 
 
 @dataclass(frozen=True)
+class Score:
+    """What a zero-cost proxy makes of a candidate; more is better."""
+
+    value: float
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Result:
     """The outcome of one training; `metrics` are those of the last epoch, `history` those of every epoch."""
 

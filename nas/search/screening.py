@@ -1,0 +1,141 @@
+"""Screens candidates in groups: of each group the one with the best score is trained, the others end as screened."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import optuna
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from nas.architecture import Architecture
+from nas.architecture.plan import ShapeError
+from nas.search import states
+from nas.search.ledger import TWIN_OF, Ledger, group_of
+from nas.search.parents import Parents
+from nas.search.places import brief_checkpoint
+from nas.search.proposal import Candidate
+from nas.search.proposer import Proposer
+from nas.search.screen import INHERITED, Screen
+from nas.search.study import trials
+from nas.training.job import Glance, Job
+from nas.training.result import Result, Score
+
+SECONDS = "screen_seconds"
+"""The user attribute that holds how long that took."""
+
+
+@dataclass
+class Screening:
+    """A driver's part in it; without a `screen`, every candidate is trained at once.
+
+    A group is the trials that have the number of its first one as their attribute `GROUP` (`nas.search.ledger`). It
+    grows until `screen.of` of them have a score, so that one that fails is replaced, or until nothing more can be
+    proposed. Then the best is trained. What stands is read from the study whenever something has happened, so that a
+    group which a kill has left half screened goes on, and drivers that share a study come to one result; a claim
+    makes sure that no more than one of a group is trained.
+
+    `train` has a trial trained.
+    """
+
+    study: optuna.Study
+    ledger: Ledger
+    screen: Screen | None
+    parents: Parents
+    proposer: Proposer
+    train: Callable[[int], None]
+    _waiting: dict[int, Trial] = field(default_factory=dict)  # own trials that have a score, before the verdict
+    _short: set[int] = field(default_factory=set)  # own groups that are to grow
+
+    @property
+    def short(self) -> int | None:
+        """The group that the next candidate is for; None: one of its own."""
+        return min(self._short, default=None)
+
+    def joins(self, trial: Trial, candidate: Candidate) -> bool:
+        """Takes in a candidate, or takes one up again; whether it is to be scored now."""
+        if self.screen is None:
+            self.train(trial.number)
+            return False
+        if states.SCORE in trial.user_attrs:
+            self._waiting[trial.number] = trial
+            self._look(group_of(trial))
+            return False
+        if self.screen.size is not None:
+            try:
+                Architecture.from_document(self.screen.brief(candidate.document)["architecture"])
+            except ShapeError as error:
+                reason = f"cannot be screened with images of {self.screen.size} pixels: {error}"
+                self.proposer.end(trial, states.INFEASIBLE, reason=reason)
+                return False
+        self._look(group_of(trial))
+        return True
+
+    def job(self, job: Job, trial: Trial, screening: bool) -> Job | Glance:
+        """What scores a candidate, made of what trains it; or that, which leaves its weights if others inherit them."""
+        if self.screen is None or not screening:
+            return replace(job, weights=self.parents.path(trial.number)) if self._inherits else job
+        if not self.screen.trains:
+            return Glance(job.document, job.data, job.accelerator, self.screen.by)
+        return replace(
+            job,
+            document=self.screen.brief(job.document),
+            checkpoint=brief_checkpoint(job.checkpoint),
+            latency_limit=None,  # it is measured before the whole training
+            weights=None,
+            size=self.screen.size,
+            share=self.screen.share,
+            parents=self.parents.before(group_of(trial)) if self._inherits else (),
+        )
+
+    def scored(self, trial: Trial, result: Result | Score) -> None:
+        trial.set_user_attr(SECONDS, round(result.seconds, 3))
+        trial.set_user_attr(states.SCORE, result.value)
+        self._waiting[trial.number] = trial
+        self._look(group_of(trial))
+
+    def left(self, trial: FrozenTrial) -> None:
+        """A candidate that has joined has ended."""
+        self._waiting.pop(trial.number, None)
+        if self.screen is not None:
+            self._look(group_of(trial))
+        if self._inherits:
+            self.parents.thin()
+
+    def forget(self, number: int) -> None:
+        """The trial is another driver's now."""
+        self._waiting.pop(number, None)
+
+    def look(self) -> None:
+        """Others' trials have moved, or nothing more is proposed."""
+        for group in {group_of(trial) for trial in self._waiting.values()} | self._short:
+            self._look(group)
+
+    @property
+    def _inherits(self) -> bool:
+        return self.screen is not None and self.screen.by == INHERITED
+
+    def _look(self, group: int) -> None:
+        assert self.screen is not None
+        there = [trial for trial in trials(self.study)[group:] if group_of(trial) == group]
+        scores: dict[int, float] = {t.number: t.user_attrs[states.SCORE] for t in there if states.SCORE in t.user_attrs}
+        unfinished = [t for t in there if not t.state.is_finished() and TWIN_OF not in t.user_attrs]
+        unscored = [t for t in unfinished if t.number not in scores]
+        self._short.discard(group)
+        if unfinished and len(scores) + len(unscored) < self.screen.of and not self.proposer.exhausted:
+            self._short.add(group)
+        elif scores and not unscored:
+            self._decide(group, scores)
+
+    def _decide(self, group: int, scores: Mapping[int, float]) -> None:
+        own = {number: trial for number, trial in self._waiting.items() if group_of(trial) == group}
+        if not own:
+            return
+        best = self.ledger.claim(f"group/{group}", max(scores, key=lambda number: (scores[number], -number)))
+        for number in own:
+            del self._waiting[number]
+        for number, trial in own.items():
+            if number != best:
+                reason = f"scores {scores[number]:.4g}, trial {best} {scores[best]:.4g}"
+                self.proposer.forget(trial.user_attrs["key"], number)
+                self.proposer.end(trial, states.SCREENED, told=TrialState.PRUNED, reason=reason)
+        if best in own:
+            self.train(best)
