@@ -1,13 +1,11 @@
 """Searches as people write them without this library, over given candidate documents: what `search_speed.py` runs.
 
-    python benchmarks/by_hand.py bare FILE.json         one network after another in a plain loop of PyTorch
     python benchmarks/by_hand.py optuna FILE.json       Optuna's optimize over a Lightning training
     python benchmarks/by_hand.py threads FILE.json      the same with n_jobs=2 and one thread of torch for each
     python benchmarks/by_hand.py sweeper FILE.json      Hydra's Optuna sweeper over a Lightning training
 
-The bare loop has our batches, memory format and optimizer, one thread, and nothing else: the least that training these
-candidates costs. The others train as Lightning's and Optuna's own examples do: DataLoader, AdamW, contiguous networks,
-trials reported every epoch, without W&B.
+They train as Lightning's and Optuna's own examples do: DataLoader, AdamW, contiguous networks, trials reported every
+epoch; without W&B, checkpoints and progress bars.
 """
 
 import json
@@ -27,10 +25,7 @@ from nas.architecture import Architecture
 from nas.data.builtin import load_fashion_mnist_mini
 from nas.data.images import ImageData, Split
 from nas.network import build_network
-from nas.training.batches import EvaluationBatches, Pixels, TrainingBatches, steps
-from nas.training.optimizers import optimizer
 from nas.training.recipe import Training
-from nas.training.schedule import learning_rate_factor
 
 Document = dict[str, Any]
 
@@ -38,34 +33,6 @@ Document = dict[str, Any]
 def network_of(document: Document, data: ImageData) -> nn.Module:
     architecture = Architecture.from_document(document["architecture"])
     return build_network(architecture, in_channels=data.channels, classes=data.classes, input_size=data.size)
-
-
-def bare(documents: list[Document], data: ImageData) -> None:
-    torch.set_num_threads(1)
-    cpu = torch.device("cpu")
-    train, val = (Pixels(split, data.mean, data.std, cpu) for split in (data.train, data.val))
-    for document in documents:
-        recipe = Training.from_document(document["training"])
-        network = network_of(document, data).to(memory_format=torch.channels_last)
-        stepper = optimizer(network, recipe)
-        number = steps(len(train), recipe).number
-        batches = TrainingBatches(train, data.classes, recipe, seed=0)
-        for epoch in range(recipe.epochs):
-            batches.epoch = epoch
-            network.train()
-            for step, (images, targets) in enumerate(batches, start=epoch * number):
-                for group in stepper.param_groups:
-                    group["lr"] = recipe.lr * learning_rate_factor(recipe, step, number)
-                stepper.zero_grad()
-                loss = F.cross_entropy(network(images), targets, label_smoothing=recipe.label_smoothing)
-                loss.backward()
-                stepper.step()
-            network.eval()
-            hits = 0
-            with torch.inference_mode():
-                for images, labels in EvaluationBatches(val, recipe.batch_size):
-                    hits += int((network(images).argmax(1) == labels).sum())
-        print(hits / len(val), flush=True)
 
 
 class Lit(pl.LightningModule):
@@ -152,8 +119,6 @@ def main() -> None:
     kind, file = sys.argv[1:]
     documents = json.loads(Path(file).read_text())
     match kind:
-        case "bare":
-            bare(documents, load_fashion_mnist_mini())
         case "optuna" | "threads":
             optimize(documents, load_fashion_mnist_mini(), 2 if kind == "threads" else 1)
         case "sweeper":

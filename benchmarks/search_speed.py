@@ -3,8 +3,8 @@
     python benchmarks/search_speed.py [--quick] [--candidates 12] [--epochs 5] [--repeats 2] [--against NAME ...]
 
 1. CPU seconds of all processes of `train.py +search=inception_cell`, W&B offline included, on two slots and on one,
-   over those of one process that trains the same candidates for as many epochs in a plain loop of PyTorch. The search
-   on one slot tells what two slots cost each other from what the search costs.
+   over those of one process that trains the same candidates for as many epochs in a plain loop of PyTorch
+   (`plain_loop.py`). The search on one slot tells what two slots cost each other from what the search costs.
 2. Candidates an hour of the command on two slots of one thread, over those of scripts by hand that train the same
    candidates (`by_hand.py`): Optuna's optimize with Lightning, one training after another with torch's own threads;
    the same with n_jobs=2; Hydra's Optuna sweeper, where hydra-optuna-sweeper is installed.
@@ -66,7 +66,7 @@ def turn(folder: Path, repeat: int, candidates: int, epochs: int, against: Seque
     trained = counted(folder / f"two_{repeat}")
     documents = folder / f"documents_{repeat}.json"
     documents.write_text(json.dumps(documents_of(trained, epochs)))
-    bare = by_hand("bare", documents)
+    bare = spent([sys.executable, str(HERE / "plain_loop.py"), str(documents)], folder)
     others = {name: by_hand(name, documents) for name in against}
     one = search(folder, f"one_{repeat}", candidates, epochs, slots=1)
     alone = counted(folder / f"one_{repeat}")

@@ -3,15 +3,15 @@
     python benchmarks/speed.py [--device cuda] [--minutes 10] [--threads 1 2] [--candidates 10] [--networks NAME ...]
                                [--batch N] [--rewrites] [--compile]
 
-Ours is what a training runs: channels last in memory, the recipe's optimizer, evaluation with folded batch norms. It is
-held against the same network of each library twice: as it comes (contiguous, torch's AdamW as it is by default), and at
-equal settings (channels last, our optimizer). bn_inception and candidates exist nowhere else: there the other one is
-the network as it is built, treated in these two ways. All are measured in turns, in slices of a fraction of a second;
-ratios are taken within a turn. One thread on a CPU is measured in CPU seconds, which other work on the machine disturbs
-least, everything else in seconds.
+Ours is what a training runs: channels last in memory, the recipe's optimizer, CUDA graphs on a GPU, evaluation with
+folded batch norms. It is held against the same network of each library twice: as it comes (contiguous, torch's AdamW as
+it is by default), and at equal settings (channels last, our optimizer). bn_inception and candidates exist nowhere else:
+there the other one is the network as it is built, treated like that. All are measured in turns, in slices of a fraction
+of a second; ratios are taken within a turn. One thread on a CPU is measured in CPU seconds, which other work on the
+machine disturbs least, everything else in seconds.
 
 --rewrites and --compile add our networks with sibling 1×1 convolutions merged, with average pools behind the 1×1 that
-narrows, compiled, and in CUDA graphs.
+narrows, and compiled by torch (of which each takes minutes).
 """
 
 import argparse
@@ -39,6 +39,7 @@ from nas.compose import configuration
 from nas.network import build_network, folded
 from nas.search.spaces import at_data
 from nas.space.suggest import RandomSuggest
+from nas.training.graphs import graphed
 from nas.training.optimizers import optimizer
 from nas.training.recipe import Training
 
@@ -184,25 +185,29 @@ def training(case: Case, place: Place, rewrites: bool, compiled: bool) -> dict[s
     images, labels = batch_of(case, place)
     recipe = Training()
 
-    def step(network: nn.Module, contiguous: bool = False) -> Step:
+    def step(network: nn.Module, contiguous: bool = False, graphs: bool = False) -> Step:
         network.train()
         x = images.contiguous() if contiguous else images
         if contiguous:
             stepper: torch.optim.Optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.lr)
         else:
             stepper = optimizer(network.to(memory_format=torch.channels_last), recipe)
+        with place.autocast():
+            call = graphed(network, x) if graphs else network
 
         def act() -> None:
             stepper.zero_grad()
             with place.autocast():
-                loss = F.cross_entropy(network(x), labels)
+                loss = F.cross_entropy(call(x), labels)
             loss.backward()
             stepper.step()
 
         return act
 
-    ours = case.ours()
-    steps = {"ours": step(ours)}
+    graphs = place.device.type == "cuda"
+    steps = {"ours": step(case.ours(), graphs=graphs)}
+    if graphs:
+        steps["ours without graphs"] = step(case.ours())
     for name, make in case.others.items():
         steps[f"{name} as it comes"] = step(make(), contiguous=True)
         if name != "itself":
@@ -210,14 +215,10 @@ def training(case: Case, place: Place, rewrites: bool, compiled: bool) -> dict[s
     if rewrites:
         steps |= {"ours merged": step(merged(case.ours()))}
         steps |= {"ours swapped": step(swapped(case.ours()))}
-    if compiled:  # takes half a minute for a network, and more
+    if compiled:
         network = case.ours()
         network.compile(mode="reduce-overhead" if place.device.type == "cuda" else None)
         steps |= {"ours compiled": step(network)}
-        if place.device.type == "cuda":
-            graphed = case.ours().to(memory_format=torch.channels_last)
-            with torch.autocast("cuda", torch.bfloat16, place.precision == "bf16", cache_enabled=False):
-                steps |= {"ours in CUDA graphs": step(torch.cuda.make_graphed_callables(graphed, (images,)))}
     return steps
 
 

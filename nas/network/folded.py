@@ -10,7 +10,7 @@ from nas.network.layers import Unit
 
 
 def folded(network: nn.Module) -> nn.Module:
-    """A copy for evaluation, equal up to rounding, with another state dict. Norms that follow no weighted layer stay."""
+    """A copy for evaluation, equal up to rounding, with another state dict. Norms after no weighted layer stay."""
     copy = deepcopy(network).eval().requires_grad_(False)
     for unit in copy.modules():
         if isinstance(unit, Unit) and "norm" in unit._modules:
