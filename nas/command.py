@@ -1,13 +1,29 @@
-"""What `train.py` does with its command line: composes it, then searches or trains."""
+"""What `train.py` and `python -m nas train` do with their command line: compose it, then search or train."""
 
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 
 from nas.errors import InputError
+from nas.program import nobody_reads, program
+
+USAGE = """\
+Train one network, or search for one.
+
+    {0}                                   train the default network on the embedded images
+    {0} +search=inception_cell            search a space; the same command continues the study
+    {0} architecture=googlenet            train a published network
+    {0} architecture=studies/NAME/best.yaml [test=true]
+                                                      train what a search found
+    {0} architecture=inception_v3 weights=FILE data=image_folder data.path=DIR data.size=299
+                                                      fine-tune a network on your images
+
+Anything of the configuration can be set: study.trials=50 data=npz data.path=FILE trainer.max_epochs=30 tracking=none
+training.lr=0.01 search.architecture.cells.normal.depth=2; `--help` lists what there is.
+"""
 
 
-def main(arguments: Sequence[str] | None = None, usage: str | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; gives back its exit status. Input that is refused is one message, without a traceback."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     for stream in (sys.stdout, sys.stderr):
@@ -15,8 +31,11 @@ def main(arguments: Sequence[str] | None = None, usage: str | None = None) -> in
             stream.reconfigure(errors="replace")  # a terminal without "×" or "→" is no reason to end
     try:
         if any(argument in ("-h", "--help") for argument in given):
-            return _help(usage or "")
+            return _help()
         return _run(given)
+    except BrokenPipeError:
+        nobody_reads()
+        return 0
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -65,19 +84,19 @@ def _run(given: Sequence[str]) -> int:
     return train(options, config.architecture_edits, config.training, config.data, console())
 
 
-def _help(usage: str) -> int:
+def _help() -> int:
     from importlib.resources import files
     from pathlib import Path
 
     from nas.architecture.published import published_names
     from nas.space.groups import space_names
 
-    print(usage.strip())
+    print(USAGE.format(program()).strip())
     print("\nSearch spaces:", ", ".join(space_names([Path(str(files("search_spaces"))) / "search"])))
     print("Published networks:", ", ".join(published_names()))
     folder = Path(str(files("conf")))
     for group in sorted(path for path in folder.iterdir() if path.is_dir() and path.name != "__pycache__"):
         print(f"{group.name}=", ", ".join(sorted(path.stem for path in group.glob("*.yaml"))), sep="")
     print("\nThe configuration:\n")
-    print((folder / "config.yaml").read_text(encoding="utf-8"))
+    print((folder / "config.yaml").read_text(encoding="utf-8"), flush=True)
     return 0

@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 from nas.pool.devices import Device
+from nas.program import program
 from nas.search.environment import git_state, read_environment, record_environment, without_password
 
 
@@ -17,7 +18,7 @@ def test_every_run_is_added_with_its_command_versions_and_devices(tmp_path: Path
     for slots in (1, 2):
         record_environment(tmp_path, ["+search=tiny"], {"study": 0}, [Device("cpu", "0"), Device("cpu", "1")], slots, 1)
     first, second = read_environment(tmp_path)
-    assert first["command"] == ["train.py", "+search=tiny"]
+    assert first["command"] == [*program().split(), "+search=tiny"]
     assert (first["slots"], second["slots"]) == (1, 2)
     assert first["devices"] == {"cpu": 2}
     assert first["seeds"] == {"study": 0}

@@ -16,6 +16,7 @@ import yaml
 import nas
 from nas.pool import cores
 from nas.pool.devices import Device
+from nas.program import program
 from nas.search import files
 from nas.search.study import shown_url
 
@@ -34,7 +35,7 @@ def record_environment(
     before = read_environment(folder)
     run = {
         "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "command": ["train.py", *map(without_password, command)],
+        "command": [*program().split(), *map(without_password, command)],
         "code": git_state(Path(nas.__file__).parent),
         "versions": {"python": platform.python_version(), **versions()},
         "machine": {"system": platform.platform(), "processor": processor(), "cores": cores()},

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from nas.data.images import ImageData
 from nas.overrides import quoted
+from nas.program import program
 from nas.search import files, states
 from nas.search.agreement import LEAST, agreement
 from nas.search.curves import curve
@@ -70,12 +71,7 @@ def best_document(trial: FrozenTrial, space: Space, data: ImageData, study: str)
             "seconds": attrs["seconds"],
             "versions": attrs["versions"],
             "data": {"name": data.name, "fingerprint": data.fingerprint, "class_names": list(data.class_names)},
-            "preprocessing": {
-                "size": list(data.size),
-                "channels": data.channels,
-                "mean": list(data.mean),
-                "std": list(data.std),
-            },
+            "preprocessing": data.preprocessing,
             "sampled": dict(trial.params),
         },
     }
@@ -220,10 +216,10 @@ def print_summary(
     goes_on = driver.progress.counted < driver.options.trials and not (driver.proposer.exhausted or driver.has_failed)
     if goes_on:
         longer = " (with a longer study.time)" if driver.time_is_over else ""
-        say(console, f"to go on:    python train.py {shlex.join(map(without_password, command))}{longer}")
+        say(console, f"to go on:    {program()} {shlex.join(map(without_password, command))}{longer}")
     if best is not None:
         kept = [part for part in command if part.lstrip("+").startswith(RETRAINED_WITH)]
         retrain = shlex.join([f"architecture={quoted(str(folder / files.BEST))}", *kept])
-        say(console, f"to retrain:  python train.py {retrain}")
+        say(console, f"to retrain:  {program()} {retrain}")
         say(console, "             (test=true also reads the test split, once)")
         say(console, f"to draw it:  python -m nas draw {shlex.quote(str(folder / files.BEST))}")
