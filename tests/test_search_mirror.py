@@ -153,7 +153,7 @@ def test_a_whole_search_is_seen_online_with_its_sweep_its_course_and_its_best(
     *_, last = (each for each in server.artifacts if each.type == "architecture")
     document = yaml.safe_load(server.uploads[last.files["best.yaml"]])
     assert document["record"]["study"] == "tiny"
-    assert set(last.files) >= {"best.yaml", "cell.svg"}
+    assert set(last.files) == {"best.yaml", "cell.svg", "weights.pt"}
     assert server.unknown == []
 
 

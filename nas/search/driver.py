@@ -377,7 +377,7 @@ class Driver:
         best = self._take(frozen)
         if best is not None:
             self.on_best(best)
-            mirror.best(self.tracker, best, self.folder)
+            mirror.best(self.tracker, self.folder)
         if live is not None:
             self.progress.ended += state != states.SCREENED
             self._keep_time()

@@ -19,6 +19,7 @@ from nas.errors import InputError
 from nas.search import files, pruning, states
 from nas.search.found import Found, ended
 from nas.search.importance import importances
+from nas.search.kept import kept_weights
 from nas.search.objectives import ACCURACY, Objectives, accuracy, hypervolumes, joined
 from nas.search.progress import Progress
 from nas.search.proposal import Candidate, propose
@@ -108,13 +109,15 @@ def ends(
     tracker.stand(progress.proposed, lambda: {**numbers, **_measured(all_of, found.objectives.names)})
 
 
-def best(tracker: Tracker, trial: FrozenTrial, folder: Path, weights: Path | None = None) -> None:
-    """The study has another best document; weights go with it if there are any."""
+def best(tracker: Tracker, folder: Path) -> None:
+    """The study has another best document; weights go with it if they are kept."""
     path = folder / files.BEST
     if path.exists():
-        made = partial(_files, path.read_bytes(), weights if weights and weights.exists() else None)
-        facts = {METRIC: accuracy(trial), **{name: trial.user_attrs.get(name) for name in ("digest", *_COSTS)}}
-        tracker.best(trial.number, made, facts)
+        text = path.read_bytes()
+        document = yaml.safe_load(text)
+        record = document["record"]
+        facts = {name: record.get(name) for name in (METRIC, "digest", "parameters", "macs")}
+        tracker.best(record["trial"], partial(_files, text, document, kept_weights(folder, document)), facts)
 
 
 def conclude(tracker: Tracker, space: Space, study: optuna.Study, found: Found, folder: Path) -> None:
@@ -122,8 +125,7 @@ def conclude(tracker: Tracker, space: Space, study: optuna.Study, found: Found, 
     all_of = list(trials(study))
     finals = read_document(folder / files.FINALS) if (folder / files.FINALS).exists() else None
     tracker.conclude(lambda: _tables(all_of, space, found.objectives.names, finals))
-    if found.best is not None:
-        best(tracker, found.best, folder, folder / "finals" / "weights.pt")
+    best(tracker, folder)
 
 
 def _numbers(progress: Progress) -> dict[str, object]:
@@ -215,7 +217,7 @@ def _picture(space: Space, values: Mapping[str, Scalar], trained: bool) -> Pictu
     return Picture(png(picture, 1.0) if trained and find_spec("resvg_py") else picture)
 
 
-def _files(document: bytes, weights: Path | None) -> dict[str, bytes | Path]:
-    architecture = Architecture.from_document(yaml.safe_load(document)["architecture"])
-    made: dict[str, bytes | Path] = {files.BEST: document, "cell.svg": draw(architecture).encode()}
-    return made if weights is None else {**made, weights.name: weights}
+def _files(text: bytes, document: Mapping[str, Any], weights: Path) -> dict[str, bytes | Path]:
+    picture = draw(Architecture.from_document(document["architecture"]))
+    made: dict[str, bytes | Path] = {files.BEST: text, "cell.svg": picture.encode()}
+    return {**made, "weights.pt": weights} if weights.exists() else made
