@@ -1,5 +1,6 @@
 """The commands on studies: `list`, `status`, `show` and `compare`."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -124,3 +125,17 @@ def test_commands_on_studies_load_nothing_that_takes_long(home: Path, verb: str)
     loaded = set(done.stdout.splitlines()[-1].split())
     assert "nas.report.reading" in loaded
     assert loaded.isdisjoint({"torch", "pytorch_lightning", "wandb", "plotly", "ray"})
+
+
+PAGE = (Path(__file__).parent.parent / "docs" / "report.md").read_text(encoding="utf-8")
+COMMANDS = [line.partition("#")[0] for line in PAGE.splitlines() if line.startswith("python -m nas")]
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_every_command_of_its_page_works(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    if "preview" in line:
+        line += " --samples 3 --timed 0"
+    else:
+        studied(tmp_path / "studies" / "inception_cell", 24)
+    assert main(shlex.split(line)[3:]) == 0

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import optuna
 import pytest
 from report_parts import studied
 
 from nas.errors import InputError
 from nas.report.reading import is_running, read_study
-from nas.search.study import held
+from nas.search import files
+from nas.search.database import connected
+from nas.search.study import held, load_study
 
 
 def test_a_study_is_read_from_its_folder_alone(tmp_path: Path) -> None:
@@ -50,6 +53,21 @@ def test_a_study_is_running_while_a_driver_holds_its_folder(tmp_path: Path) -> N
     with held(folder):
         assert read_study(folder).state == "running"
     assert not is_running(folder)
+
+
+def test_a_study_in_a_database_is_read_by_the_address_in_its_configuration(tmp_path: Path) -> None:
+    source = studied(tmp_path / "tiny", 8)
+    url = f"sqlite:///{tmp_path / 'studies.db'}"
+    optuna.copy_study(
+        from_study_name="tiny", from_storage=load_study(source)._storage, to_storage=connected(url), to_study_name="two"
+    )
+    config = read_study(source).config
+    for name in ("two", "three"):
+        text = files.yaml_text({**config, "study": {**config["study"], "storage": url}})
+        files.write_atomically(tmp_path / name / files.CONFIG, text)
+    assert read_study(tmp_path / "two").counts == read_study(source).counts
+    with pytest.raises(InputError, match="no study 'three' in sqlite"):
+        read_study(tmp_path / "three")
 
 
 def test_reading_changes_nothing_in_the_folder(tmp_path: Path) -> None:

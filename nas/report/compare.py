@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from nas.architecture import Architecture
-from nas.architecture.published import published_path
+from nas.architecture.published import published_names, published_path
 from nas.cost import cost
 from nas.errors import InputError
-from nas.report.reading import StudyRecord, is_study, read_study
+from nas.report.reading import STUDIES, StudyRecord, is_study, read_study
 from nas.report.show import facts
 from nas.search.display import console, count, number_of, say
 from nas.search.sketches import sketches
@@ -56,7 +56,7 @@ def _rows(one: Mapping[str, str], other: Mapping[str, str]) -> list[tuple[str, s
 
 
 def read(source: str) -> Compared:
-    """What a published name, a document, a study or STUDY:NUMBER stands for.
+    """What STUDY:NUMBER, a published name, a study or a document stands for, in this order.
 
     Raises:
         InputError: there is no such thing.
@@ -64,7 +64,8 @@ def read(source: str) -> Compared:
     study, _, number = source.rpartition(":")
     if study and number.isdecimal():
         return _trial(read_study(study), int(number))
-    if is_study(Path(source).expanduser()):
+    places = (Path(source).expanduser(), STUDIES / source)
+    if source not in published_names() and any(map(is_study, places)):
         record = read_study(source)
         return _trial(record, record.best_trial.number)
     document = read_document(published_path(source))

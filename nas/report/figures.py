@@ -182,7 +182,7 @@ def outcomes(record: StudyRecord) -> Figure:
         )
     return figure(
         data,
-        300,
+        300 if size > 1 else 190,
         barmode="stack",
         bargap=0.15,
         xaxis=numbered("trial", len(record.trials)),

@@ -46,9 +46,9 @@ class Prepared:
 
 
 def run(given: Namespace) -> None:
-    for option in ("samples", "timed"):
-        if getattr(given, option) < (1 if option == "samples" else 0):
-            raise InputError(f"--{option}: expected a whole number of at least 0; got {getattr(given, option)}")
+    for option, least in (("samples", 1), ("timed", 0)):
+        if getattr(given, option) < least:
+            raise InputError(f"--{option}: expected a whole number of at least {least}; got {getattr(given, option)}")
     config = configuration(given.overrides)
     to = console()
     for line in lines(config, given.samples, given.timed):
@@ -103,7 +103,7 @@ def _prices(found: Sequence[Candidate]) -> Mapping[str, Sequence[int]]:
         "parameters": [each.cost.parameters for each in found],
         "MACs": [each.cost.macs for each in found],
         "layers": [each.cost.depth for each in found],
-        "bytes": [each.memory() for each in found],
+        "memory (B)": [each.memory() for each in found],
     }
 
 

@@ -30,10 +30,13 @@ from nas.space.suggest import Recorded
 STUDIES = Path("studies")
 """Where searches put their studies unless they are told otherwise."""
 
+HIDDEN = ":***@"
+"""In an address, where a password was; it is in ~/.pgpass or PGPASSWORD too, or nobody could know it."""
+
 
 @dataclass(frozen=True)
 class StudyRecord:
-    """What was found. `config` and `runs` are config.yaml and environment.yaml; `finals` is finals.yaml, if it is there.
+    """What was found. `config`, `runs` and `finals` are config.yaml, environment.yaml and, if it is there, finals.yaml.
 
     `trials` are all, oldest first; they are Optuna's own and are left as they are.
     """
@@ -207,8 +210,12 @@ def _load(folder: Path, config: Mapping[str, Any]) -> optuna.Study:
         return load_study(folder)
     from nas.search.database import connected, storage_errors  # what it needs takes time to import
 
-    with storage_errors(storage):
-        return optuna.load_study(study_name=folder.resolve().name, storage=connected(storage))
+    name, url = folder.resolve().name, storage.replace(HIDDEN, "@")
+    with storage_errors(url):
+        try:
+            return optuna.load_study(study_name=name, storage=connected(url))
+        except KeyError:
+            raise InputError(f"{folder}: no study {name!r} in {storage}") from None
 
 
 def _mapping(path: Path) -> dict[str, Any]:

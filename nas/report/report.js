@@ -3,6 +3,7 @@
 // What comes from the study is only ever set as text, or as an image of which a browser runs nothing.
 
 const buttons = [["zoom2d", "pan2d", "resetScale2d", "toImage"]];
+const labels = {value: "accuracy", macs: "MACs", memory: "memory, bytes"};
 const wide = matchMedia("(min-width: 560px)");
 const dark = matchMedia("(prefers-color-scheme: dark)");
 let data;
@@ -80,7 +81,7 @@ function show(number) {
   const facts = element("dl", "", "facts");
   for (const [name, value] of Object.entries(trial)) {
     if (name === "choices" || value === null) continue;
-    facts.append(element("dt", name === "value" ? "accuracy" : name), element("dd", rounded(value)));
+    facts.append(element("dt", labels[name] ?? name), element("dd", name === "value" ? value.toFixed(4) : rounded(value)));
   }
   dialog.querySelector("h2").textContent = "Trial " + number;
   content.replaceChildren(facts);

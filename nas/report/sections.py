@@ -82,7 +82,7 @@ def _history(record: StudyRecord) -> Section:
     if record.objectives.several and (volumes := hypervolumes(record.study)).steps:
         drawn["hypervolume"] = figures.hypervolume(volumes)
         corner = zip(volumes.names[1:], volumes.reference[1:], strict=True)
-        costs = ", ".join(f"{count(most)} {COSTS.get(name, name)}" for name, most in corner)
+        costs = ", ".join(f"{count(most)} {COSTS[name]}" for name, most in corner)
         said = f"The share of all there is to gain that the Pareto front covers, from accuracy 0 at {costs}."
         content += f"<h3>Hypervolume</h3>{_said(said)}{_plot('hypervolume', drawn['hypervolume'])}"
     return Section("history", "History", content, drawn)

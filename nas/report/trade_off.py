@@ -1,12 +1,12 @@
 """Figures over all complete candidates: accuracy against cost with the Pareto front, and parallel coordinates."""
 
 from collections.abc import Mapping, Sequence
-from math import ceil, floor, log10
+from math import ceil, floor, log10, sqrt
 from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from nas.report.plotting import BEST, Figure, axis, figure, points
+from nas.report.plotting import BEST, Figure, axis, figure, points, text
 from nas.report.reading import StudyRecord
 from nas.search import states
 from nas.search.display import count
@@ -14,11 +14,24 @@ from nas.search.objectives import accuracy
 from nas.space.holes import Scalar
 from nas.training.recipe import METRIC
 
-COSTS = {"parameters": "parameters", "macs": "multiply-adds", "latency": "milliseconds a batch"}
-"""What accuracy is shown against, and the words on that axis."""
+COSTS = {
+    "parameters": "parameters",
+    "macs": "multiply-adds",
+    "depth": "layers",
+    "memory": "bytes in training",
+    "latency": "milliseconds a batch",
+}
+"""What a candidate costs, and the words for it."""
+
+USUAL = ("parameters", "macs", "latency")
+"""What accuracy is shown against whatever the objectives are, if it is known."""
 
 AXES = 8
 INACTIVE = "–"
+
+SPREAD, MANY, GOLDEN = 0.3, 400, (5**0.5 - 1) / 2
+"""How far lines with the same value are set apart: as a share of the way to the next value, from so many lines on; and
+in which sequence."""
 
 
 def cost_of(trial: FrozenTrial, name: str) -> float | None:
@@ -39,8 +52,9 @@ def front(pairs: Sequence[tuple[float, float, int]]) -> list[tuple[float, float,
 
 
 def trade_offs(record: StudyRecord) -> dict[str, tuple[Figure, list[int]]]:
-    """For each cost that is known: the figure, and the numbers on the front."""
-    return {name: made for name in COSTS if (made := _trade_off(record, name)) is not None}
+    """For each cost, those that are objectives first: the figure, and the numbers on the front."""
+    names = dict.fromkeys([*record.objectives.names[1:], *USUAL])
+    return {name: made for name in names if (made := _trade_off(record, name)) is not None}
 
 
 def _trade_off(record: StudyRecord, name: str) -> tuple[Figure, list[int]] | None:
@@ -103,7 +117,7 @@ def parallel(record: StudyRecord, names: Sequence[str]) -> Figure | None:
         "labelfont": {"size": 11},
         "tickfont": {"size": 11},
     }
-    return figure([trace], 460, margin={"l": 70, "r": 40, "t": 110, "b": 24})
+    return figure([trace], 430, margin={"l": 70, "r": 40, "t": 84, "b": 24})
 
 
 def _dimension(rows: Sequence[Mapping[str, Scalar]], name: str, short: str) -> dict[str, Any]:
@@ -121,8 +135,13 @@ def _dimension(rows: Sequence[Mapping[str, Scalar]], name: str, short: str) -> d
         places = {value: float(index) for index, value in enumerate(ordered)}
     if any(name not in row for row in rows):
         ticks, labels = [below, *ticks], [INACTIVE, *labels]
-    values = [places[row[name]] if name in row else below for row in rows]
-    return {"label": short, "values": values, "tickvals": ticks, "ticktext": labels}
+    step = (ticks[-1] - ticks[0]) / max(1, len(ticks) - 1) or 1.0
+    spread = SPREAD * step * min(1.0, sqrt(len(rows) / MANY))
+    apart = [spread * ((index * GOLDEN) % 1 - 0.5) for index in range(len(rows))]
+    values = [(places[row[name]] if name in row else below) + by for row, by in zip(rows, apart, strict=True)]
+    margin = spread / 2 if len(ticks) > 1 else step
+    ends = [ticks[0] - margin, ticks[-1] + margin]
+    return {"label": text(short), "values": values, "range": ends, "tickvals": ticks, "ticktext": labels}
 
 
 def _shown(value: Scalar) -> str:
@@ -131,11 +150,11 @@ def _shown(value: Scalar) -> str:
 
 
 def shortened(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Each name with as many of its last words as tell it from the others."""
+    """Each name with as many of its last words, at least two, as tell it from the others."""
     found = []
     for name in names:
         words = name.split(".")
-        for number in range(1, len(words) + 1):
+        for number in range(min(2, len(words)), len(words) + 1):
             short = ".".join(words[-number:])
             if sum(other.endswith(f".{short}") or other == short for other in names) == 1:
                 break

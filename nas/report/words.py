@@ -96,8 +96,9 @@ def tiles(record: StudyRecord, line: Timeline) -> Iterable[tuple[str, str]]:
         yield "on the Pareto front", str(len(record.found.front))
     yield "time", duration(line.seconds)
     yield "slots busy", f"{line.utilisation:.0%}"
-    twins = record.counts[states.TWIN], record.counts[states.INFEASIBLE]
-    yield "twins, rejected", f"{twins[0]}, {twins[1]}"
+    for word, title in ((states.TWIN, "twins"), (states.INFEASIBLE, "infeasible"), (states.FAILED, "failed")):
+        if record.counts[word]:
+            yield title, str(record.counts[word])
 
 
 def written(moment: datetime) -> str:
