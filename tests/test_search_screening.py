@@ -143,7 +143,7 @@ def test_inherited_weights_are_those_of_trials_before_the_group_and_few_are_kept
         running.run()
         check(running, 2, KEPT + 2)
         complete = [trial for trial in trials(running.study) if states.word(trial) == states.COMPLETE]
-    kept = {int(path.stem) for path in (tmp_path / "parents").iterdir()}
+    kept = {int(path.stem) for path in (tmp_path / "weights").iterdir()}
     best = sorted(complete, key=lambda trial: -(trial.value or 0))[:KEPT]
     assert kept == {trial.number for trial in best}
     scored = {trial.number: trial for trial in trials(running.study) if SCORE in trial.user_attrs}

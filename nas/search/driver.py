@@ -392,7 +392,7 @@ class Driver:
         """Takes in a trial that has ended; gives the best so far if the Pareto front is another than before."""
         beaten = self.found.numbers | {trial.number}
         best = self.found.take(trial)
-        forget_weights(self.folder, beaten - self.found.numbers)
+        forget_weights(self.folder, self.screening.spare(beaten, self.found.numbers))
         if best is not None:
             self.progress.best = ended(best)
         return best

@@ -1,4 +1,4 @@
-"""The weights of trained candidates that others may begin with: those of the most accurate, in the study's folder."""
+"""The weights of trained candidates that others may begin with: those of the most accurate."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,12 +6,12 @@ from pathlib import Path
 import optuna
 
 from nas.search import states
+from nas.search.kept import WEIGHTS, trial_weights
 from nas.search.objectives import accuracy
 from nas.search.study import trials
 
-PARENTS = "parents"
 KEPT = 8
-"""Files that stay."""
+"""Candidates."""
 
 
 @dataclass(frozen=True)
@@ -20,21 +20,17 @@ class Parents:
     folder: Path
     """The study's."""
 
-    def path(self, number: int) -> Path:
-        return self.folder / PARENTS / f"{number:04d}.pt"
-
     def before(self, group: int) -> tuple[Path, ...]:
         """The files of trials from before a group began, the most accurate first: the same for all of the group,
         unless one is thinned out meanwhile."""
-        return tuple(self.path(number) for number in self._ranked() if number < group)
+        return tuple(trial_weights(self.folder, number) for number in self._ranked() if number < group)
 
-    def thin(self) -> None:
-        """Removes those of all but the most accurate trials."""
-        for number in self._ranked()[KEPT:]:
-            self.path(number).unlink(missing_ok=True)
+    def others(self) -> set[int]:
+        """Trials whose weights are there, and which are not among the most accurate."""
+        return set(self._ranked()[KEPT:])
 
     def _ranked(self) -> list[int]:
-        numbers = [int(path.stem) for path in (self.folder / PARENTS).glob("*.pt") if path.stem.isdecimal()]
+        numbers = [int(path.stem) for path in (self.folder / WEIGHTS).glob("*.pt") if path.stem.isdecimal()]
         there = trials(self.study)
         complete = [n for n in numbers if n < len(there) and states.word(there[n]) == states.COMPLETE]
         return sorted(complete, key=lambda number: (-(accuracy(there[number]) or 0.0), number))

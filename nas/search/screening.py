@@ -70,9 +70,9 @@ class Screening:
         return True
 
     def job(self, job: Job, trial: Trial, screening: bool) -> Job | Glance:
-        """What scores a candidate, made of what trains it; or that, which leaves its weights if others inherit them."""
+        """What scores a candidate, made of what trains it; or that."""
         if self.screen is None or not screening:
-            return replace(job, weights=self.parents.path(trial.number)) if self._inherits else job
+            return job
         if not self.screen.trains:
             return Glance(job.document, job.data, job.accelerator, self.screen.by)
         return replace(
@@ -97,8 +97,10 @@ class Screening:
         self._waiting.pop(trial.number, None)
         if self.screen is not None:
             self._look(group_of(trial))
-        if self._inherits:
-            self.parents.thin()
+
+    def spare(self, beaten: set[int], front: set[int]) -> set[int]:
+        """The trials whose weights nobody wants any more: those that others have beaten, if they are no parents."""
+        return (self.parents.others() if self._inherits else beaten) - front
 
     def forget(self, number: int) -> None:
         """The trial is another driver's now."""
