@@ -21,7 +21,7 @@ OBSERVED = 120
 BRIEFED = 3
 """Brief trainings from which on they are modelled."""
 
-OWN = 0.3
+OWN = 0.5
 """How much of what a trial did better than expected is believed to be its own; the rest is noise."""
 
 
@@ -106,8 +106,9 @@ def _briefly(past: Sequence[Past], drawn: Sequence[Looked]) -> tuple[Expectation
 def believed(study: Study, catalogue: Catalogue) -> dict[int, float]:
     """What each trial of a study with one objective is believed to be worth, by its number; larger is better.
 
-    Where values are noisy, the best of many is mostly lucky. This is what the model expects of the document, and a
-    share of how much better it did, on a scale of its own. Trials without a value are left out.
+    Where values are noisy, the best of many is mostly lucky. This lies between what the model expects of the document
+    and what came of it, on a scale of its own: the model alone is no judge either, as what it cannot explain is not all
+    noise. Trials without a value are left out, and of more than `OBSERVED` those that the model is not given.
     """
     past = [trial for trial in history(study, None, catalogue) if trial.looked is not None]
     ended = [trial for trial in past if trial.values is not None]
