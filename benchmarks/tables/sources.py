@@ -1,6 +1,6 @@
-"""The tables: NAS-Bench-201, NAS-Bench-Macro and EC-NAS, each with the space whose documents it has the results of.
+"""The tables: NAS-Bench-201, NAS-Bench-Macro, EC-NAS and ours, each with the space whose documents it holds.
 
-The archives are not part of the project; what arrays they hold is said at each.
+The archives of all but ours are not part of the project; what arrays they hold is said at each.
 """
 
 from collections.abc import Callable
@@ -9,10 +9,13 @@ from itertools import permutations
 from pathlib import Path
 
 import numpy as np
+from inception_table.networks import rows as inception_rows
+from inception_table.networks import space as inception_space
 from numpy.typing import NDArray
 from table import Parameters, Table, relative, space_of
 
 from nas.compose import configuration
+from nas.errors import InputError
 from nas.search.spaces import at_data
 from nas.space.space import Space
 
@@ -192,9 +195,33 @@ def _canonical(edges: set[tuple[int, int]], words: list[str]) -> object:
     )
 
 
+def inception(folder: Path, data: str) -> Table:
+    """The part of `inception_cell` in `benchmarks/inception_table`, whose `table.npz` is in `folder` or there; accuracy
+    on validation after the last epoch. Networks that it does not hold count as infeasible."""
+    file = folder / "table.npz"
+    held = np.load(file if file.exists() else Path(__file__).parent.parent / "inception_table" / "table.npz")
+    networks = [inception_rows()[number] for number in held["row"]]
+    digests = [network.candidate.digest for network in networks]
+    if digests != held["digest"].tolist():
+        raise InputError(f"{file}: its networks are not those of benchmarks/inception_table/networks.py")
+    rows = {frozenset(each.items()): row for row, network in enumerate(networks) for each in network.parameters}
+    values = 100 * held["val_accuracy"][:, -1].astype(float)
+    return Table(
+        name=f"inception_cell {data}",
+        space=inception_space(),
+        row=lambda parameters: rows.get(frozenset(parameters.items())),
+        values=values,
+        test=values,
+        cost=relative(held["macs"]),
+        same=np.arange(len(values)),
+        noise=0.0,
+    )
+
+
 TABLES: dict[str, tuple[Callable[[Path, str], Table], tuple[str, ...]]] = {
     "nasbench201": (nasbench201, tuple(NOISE)),
     "nasbench_macro": (nasbench_macro, ("cifar10",)),
     "ecnas": (ecnas, ("v4", "v5")),
+    "inception": (inception, ("cifar10_16px",)),
 }
 """Each table with the columns that it has."""
