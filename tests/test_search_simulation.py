@@ -12,6 +12,7 @@ from optuna.pruners import BasePruner, MedianPruner, NopPruner
 from optuna.samplers import RandomSampler
 from rich.console import Console
 from search_parts import tiny_space
+from search_targets import no_images
 
 from nas.errors import InputError
 from nas.pool.devices import CPU, Device
@@ -27,6 +28,7 @@ from nas.search.samplers import SeededSampler
 from nas.search.simulation import SimulatedPool
 from nas.search.study import trials
 from nas.tracking.tracker import NoTracker
+from nas.training.job import Glance, Job
 from nas.training.recipe import METRIC
 from nas.training.result import Answer
 
@@ -269,6 +271,7 @@ def searched(
     devices: int,
     devices_per_candidate: object = 1,
     pruner: BasePruner | None = None,
+    screen: object = None,
     **options: object,
 ) -> tuple[Driver, SimulatedPool]:
     """A search for `count` candidates by the real driver, over a study in memory."""
@@ -282,11 +285,11 @@ def searched(
         ledger=open_ledger(study, count),
         space=tiny_space(lr={"float": [0.001, 0.1]}),
         pool=pool,
-        job=lambda document, checkpoint, attempt: document,
+        job=lambda document, checkpoint, attempt: Job(document, no_images, "simulated", "32-true", checkpoint),
         options=StudyOptions(
             **{"name": None, "trials": count, "seed": 0, "folder": str(folder), "failures": 100, **options}
         ),
-        search=SearchOptions(Budget(), per_architecture=count),
+        search=SearchOptions(Budget(), per_architecture=count, screen=screen),
         needs=needs,
         seed=0,
         tracker=NoTracker(),
@@ -305,6 +308,17 @@ def test_a_simulated_search_reaches_exactly_its_budget_with_every_device_busy(tm
     assert driver.progress.counts == {"complete": 3 * devices}
     assert pool.last_start.share > 0.999
     assert not pool.running
+
+
+@pytest.mark.parametrize("by", ["training", "zen"])
+def test_a_simulated_search_screens_its_candidates_in_groups(tmp_path: Path, by: str) -> None:
+    def simulate(job: Job | Glance, key: int) -> Course:
+        whole = isinstance(job, Job) and job.document["training"]["epochs"] > 1
+        return course(1.0, 2.0, 3.0) if whole else course(1.0)
+
+    driver, pool = searched(simulate, tmp_path, 12, devices=8, screen={"by": by, "of": 3})
+    assert driver.progress.counts == {"complete": 12, "screened": 24}
+    assert pool.use.busy == 12 * 6.0 + 36 * 1.0
 
 
 def test_a_simulated_search_repeats_itself(tmp_path: Path) -> None:
