@@ -55,6 +55,16 @@ class ImageData:
     def classes(self) -> int:
         return len(self.class_names)
 
+    @property
+    def preprocessing(self) -> dict[str, Any]:
+        """What a network trained on it wants of an image, as plain data; see `nas.export.preprocessing`."""
+        return {
+            "size": list(self.size),
+            "channels": self.channels,
+            "mean": list(self.mean),
+            "std": list(self.std),
+        }
+
 
 def scaled(size: tuple[int, int], shorter: int) -> tuple[int, int]:
     """Height and width with so many pixels on the shorter side."""

@@ -130,6 +130,7 @@ def train(
     }
     if weights is not None:
         about["weights"] = {"file": str(weights), "sha256": fingerprint(weights)}
+    about["preprocessing"] = data.preprocessing
     if sources:
         about["cells"] = {"skeleton": source, **{place or "all": each.name for place, each in sources.items()}}
     files.write_atomically(folder / "document.yaml", files.yaml_text({**written, "record": {**outcome, **about}}))
