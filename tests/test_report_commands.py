@@ -39,7 +39,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 def test_status_says_where_a_search_stands(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = said(capsys, "status", "tiny")
-    for part in ("14/24", "11 complete, 3 pruned", "candidates an hour", "best 0.", "network: ", "interrupted with 2 "):
+    for part in ("14/24", "11 complete, 3 pruned", "candidates an hour", "best 0.", "network: ", "stopped with 2 "):
         assert part in told
     assert " left" not in told
 

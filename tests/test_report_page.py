@@ -15,6 +15,7 @@ from report_parts import studied
 from search_parts import tiny_space, whole_search
 
 from nas.__main__ import main
+from nas.errors import InputError
 from nas.report.page import report
 from nas.report.reading import read_study
 
@@ -58,7 +59,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_the_report_says_in_words_what_was_found(written: str) -> None:
     said = " ".join(Page(written).text.split())
-    assert "The search over tiny on drawn has ended" in said or "was interrupted" in said
+    assert "The search over tiny on drawn has ended" in said or "has stopped" in said
     assert re.search(r"The best, trial \d+, has val/accuracy 0\.\d{4} with", said)
     assert re.search(r"48 proposals came to \d+ trained architectures: 24 complete", said)
     for heading in ("History", "Learning curves", "Accuracy against cost", "Best cells", "What mattered", "Slots"):
@@ -188,3 +189,9 @@ def test_a_report_that_cannot_be_written_is_refused(tmp_path: Path, capsys: pyte
     (tmp_path / "file").touch()
     assert main(["report", str(folder), "--out", str(tmp_path / "file" / "r.html")]) == 2
     assert "error: --out: cannot write" in capsys.readouterr().err
+
+
+def test_without_plotly_a_report_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nas.report.page.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"pip install 'inception-nas\[report\]'"):
+        report(read_study(studied(tmp_path / "tiny", 2)), LATER)

@@ -40,7 +40,7 @@ def test_a_study_goes_by_its_name_in_the_folder_studies(tmp_path: Path, monkeypa
 
 def test_a_study_without_a_complete_candidate_is_read_too(tmp_path: Path) -> None:
     record = read_study(studied(tmp_path / "tiny", 2, running=2))
-    assert record.state == "interrupted"
+    assert record.state == "stopped"
     assert [trial.number for trial in record.in_flight] == [0, 1]
     assert record.epochs(record.trials[0]) == 2
     with pytest.raises(InputError, match="no candidate is complete yet"):

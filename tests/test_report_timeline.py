@@ -9,6 +9,8 @@ from report_parts import BEGIN, studied
 
 from nas.report.reading import read_study
 from nas.report.timeline import Clock, timeline
+from nas.search.environment import read_environment
+from nas.search.files import yaml_text
 
 LATER = BEGIN + timedelta(days=1)
 
@@ -30,6 +32,17 @@ def test_pauses_between_runs_are_left_out(tmp_path: Path) -> None:
     assert line.later_runs == [4 * 60]
     assert line.seconds == pytest.approx(16 * 60)  # four minutes, then four before the ninth trial begins, then eight
     assert line.share(0, 4 * 60) == pytest.approx(1.0)
+
+
+def test_a_run_of_which_nothing_came_changes_nothing(tmp_path: Path) -> None:
+    folder = studied(tmp_path / "tiny", 24)
+    before = timeline(read_study(folder), LATER)
+    environment = folder / "environment.yaml"
+    first, last = read_environment(folder)
+    idle = {**first, "time": (BEGIN + timedelta(hours=1)).astimezone().isoformat()}
+    environment.write_text(yaml_text({"runs": [first, idle, last]}), encoding="utf-8")
+    after = timeline(read_study(folder), LATER)
+    assert (after.stays, after.seconds) == (before.stays, before.seconds)
 
 
 def test_utilisation_is_the_share_of_the_slots_time(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def history(record: StudyRecord) -> Figure:
             shown = [(number, value) for number, value in pairs if value is not None]
             data.append(points(word, shown, "circle" if word == states.COMPLETE else "circle-open"))
         else:
-            others[word] = [(number, word) for number, _ in pairs]
+            others[word] = [(number, text(word)) for number, _ in pairs]
     data += [{**points(word, pairs, "line-ns-open"), "yaxis": "y2"} for word, pairs in others.items()]
     steps = _best_so_far(record)
     line = {"color": BEST, "width": 2, "shape": "hv"}

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from nas.drawing.text import clean
 from nas.search import states
 
 Figure = dict[str, Any]
@@ -18,6 +19,7 @@ COLOURS = {
     states.FAILED: "#d2495c",
     states.INFEASIBLE: "#a06cd5",
     states.TWIN: "#1fa08d",
+    states.SCREENED: "#6f7fa3",
 }
 OTHER = "#8c95a1"
 BEST = "#2e9e5b"
@@ -29,8 +31,8 @@ def colour(state: str) -> str:
 
 
 def text(written: object) -> str:
-    """Anything as it is written: plotly reads a few tags in texts."""
-    return escape(str(written), quote=False)
+    """Anything as it is written, if it is not too long: plotly reads a few tags in texts."""
+    return escape(clean(str(written)), quote=False)
 
 
 def figure(data: Sequence[Mapping[str, Any]], height: int = 380, **layout: Any) -> Figure:

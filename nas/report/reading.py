@@ -87,10 +87,10 @@ class StudyRecord:
 
     @property
     def state(self) -> str:
-        """Where it stands, in a word."""
+        """Where it stands: running; ended, with the trials that were asked for; or stopped before that."""
         if self.running:
             return "running"
-        return "ended" if self.counted >= self.budget and not self.in_flight else "interrupted"
+        return "ended" if self.counted >= self.budget and not self.in_flight else "stopped"
 
     @property
     def slots(self) -> int:

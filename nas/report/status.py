@@ -23,12 +23,12 @@ def run(given: Namespace) -> None:
     sketch = "" if best is None else sketched(record.space, best.params)
     to.print(standing(progress(record, datetime.now()), sketch, most=max(1, to.height - AROUND)))
     cut = f" with {number_of(len(record.in_flight), 'candidate')} in training" if record.in_flight else ""
-    said = {"interrupted": f"interrupted{cut}; the command that began it goes on with it"}
+    said = {"stopped": f"stopped{cut}; the command that began it goes on with it"}
     say(to, said.get(record.state, record.state))
 
 
 def progress(record: StudyRecord, now: datetime) -> Progress:
-    """What a display shows, as far as the study says it; one that was interrupted stands where it was interrupted."""
+    """What a display shows, as far as the study says it; one that has stopped stands where it did."""
     line = timeline(record, now)
     begins = {stay.number: stay.begin for stay in line.stays}
     made = Progress(record.name, record.budget, line.slots, started=0.0, devices=float(line.slots), now=line.seconds)

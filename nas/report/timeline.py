@@ -4,6 +4,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 from optuna.trial import FrozenTrial, TrialState
 
@@ -93,9 +94,9 @@ def _clock(starts: Sequence[float], moments: Sequence[float], shared: bool) -> C
     if shared:
         return Clock((first,), ())
     pauses = []
-    for start in starts[1:]:
-        before = max((moment for moment in moments if moment < start), default=start)
-        pauses.append((before, start))
+    for earlier, start in pairwise(starts):
+        before = [moment for moment in moments if moment < start]
+        pauses.append((max([earlier, *before]), start))  # nothing may have come of the earlier one
     return Clock((first, *starts[1:]), tuple(pauses))
 
 
@@ -108,7 +109,8 @@ def _spans(record: StudyRecord, clock: Clock, last: float) -> Iterable[tuple[flo
             continue
         end = last if trial.datetime_complete is None else trial.datetime_complete.timestamp()
         begin = max(trial.datetime_start.timestamp(), clock.run_of(end))
-        if word in (None, *states.COUNTED, states.FAILED) or end - begin >= SHORTEST:
+        rejected = word == states.INFEASIBLE and end - begin >= SHORTEST
+        if rejected or word in (None, *states.COUNTED, states.FAILED):
             ongoing = RUNNING if record.running else INTERRUPTED
             yield clock(begin), max(clock(begin), clock(end)), trial.number, word or ongoing
 

@@ -19,7 +19,7 @@ def summary(record: StudyRecord, line: Timeline) -> list[str]:
     data = record.pin.get("data", {}).get("name", "its data")
     space = record.config.get("space")
     looked = f"The search over {space} on {data}" if space else f"The search on {data}"
-    status = {"running": "is running", "ended": "has ended", "interrupted": "was interrupted, or has been given up"}
+    status = {"running": "is running", "ended": "has ended", "stopped": "has stopped before its end"}
     said = [
         f"{looked} {status[record.state]}: {record.counted} of {number_of(record.budget, 'candidate')} trained in "
         f"{duration(line.seconds)}, {number_of(record.slots, 'slot')} at a time that were busy {line.utilisation:.0%} "

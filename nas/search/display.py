@@ -158,8 +158,9 @@ def _pace(progress: Progress) -> Iterable[str]:
     yield duration(progress.elapsed)
     if progress.seconds_left is not None and progress.running:
         yield f"about {duration(progress.seconds_left)} left"
-    if progress.rate is not None:
-        yield f"{progress.rate:.3g} candidates an hour"
+    if progress.rate is None:
+        return
+    yield f"{progress.rate:.3g} candidates an hour"
     if progress.utilisation is not None:
         yield f"slots {progress.utilisation:.0%} busy"
 

@@ -145,9 +145,8 @@ def proposals(progress: Progress) -> str:
     for state in (states.INFEASIBLE, states.TWIN, states.SCREENED):
         if progress.counts[state]:
             line += f", {progress.counts[state] / progress.proposed:.0%} {state}"
-    elapsed = progress.now - progress.started
-    if elapsed and progress.busy:
-        line += f"; slots {progress.busy / progress.devices / elapsed:.0%} busy"
+    if progress.utilisation:
+        line += f"; slots {progress.utilisation:.0%} busy"
     return line + (f", {number_of(progress.retried, 'attempt')} repeated" if progress.retried else "")
 
 
