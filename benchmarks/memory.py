@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from processes import HERE, adopt_orphans, environment, spread, wait_for_orphans
+from processes import HERE, adopt_orphans, descendants, environment, spread, wait_for_orphans
 from searches import command, counted, documents_of
 
 from environment import described
@@ -61,22 +61,6 @@ def peak(commands: list[list[str]], folder: Path) -> int:
         raise SystemExit(f"{commands} failed")
     wait_for_orphans()
     return most
-
-
-def descendants() -> list[Path]:
-    """The folders in /proc of all processes that came of this one."""
-    parents: dict[str, list[str]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it has ended
-            parent = stat.read_text().rpartition(")")[2].split()[1]
-            parents.setdefault(parent, []).append(stat.parent.name)
-    found: list[Path] = []
-    left = [Path("/proc/self").resolve().name]
-    while left:
-        children = parents.get(left.pop(), [])
-        found += [Path("/proc", child) for child in children]
-        left += children
-    return found
 
 
 def proportional(process: Path) -> int:

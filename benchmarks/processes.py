@@ -57,6 +57,22 @@ def wait_for_orphans() -> None:
         raise SystemExit(f"processes of the search are there {LEAVE_SECONDS:g} s after its end")
 
 
+def descendants() -> list[Path]:
+    """The folders in /proc of all processes that came of this one."""
+    parents: dict[str, list[str]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended
+            parent = stat.read_text().rpartition(")")[2].split()[1]
+            parents.setdefault(parent, []).append(stat.parent.name)
+    found: list[Path] = []
+    left = [Path("/proc/self").resolve().name]
+    while left:
+        children = parents.get(left.pop(), [])
+        found += [Path("/proc", child) for child in children]
+        left += children
+    return found
+
+
 def spread(values: Sequence[float]) -> str:
     deviation = statistics.stdev(values) if len(values) > 1 else 0.0
     return f"{statistics.mean(values):.3f} ± {deviation:.3f} (n = {len(values)}, mean ± standard deviation)"

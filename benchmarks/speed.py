@@ -284,9 +284,11 @@ def measured(contestants: Mapping[str, Step], place: Place, case: Case, seconds:
 
 
 def repeats_of(step: Step, place: Place) -> int:
-    """As many steps as take a slice, at least one; the first ones, which prepare things, are not counted."""
+    """As many steps as take a slice, at least one; before, as many that prepare things and raise the clocks."""
+    until = time.monotonic() + SLICE
     step()
-    step()
+    while time.monotonic() < until:
+        step()
     began = place.clock()
     step()
     return max(1, round(SLICE / (place.clock() - began)))
