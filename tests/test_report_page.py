@@ -113,6 +113,13 @@ def test_a_click_on_the_front_finds_picture_and_document(written: str) -> None:
     assert all(data["cells"][str(number)]["cell"].startswith("<svg") for number in data["gallery"])
 
 
+def test_of_other_trials_what_was_sampled_is_there_by_name(written: str, tmp_path: Path) -> None:
+    data, record = packed(written), read_study(studied(tmp_path / "tiny", 48))
+    for trial, facts in zip(record.trials, data["trials"], strict=True):
+        named = {data["parameters"][int(index)]: value for index, value in facts["choices"].items()}
+        assert named == trial.params
+
+
 def test_only_the_best_of_many_candidates_have_pictures(tmp_path: Path) -> None:
     wide = tiny_space(lr={"float": [0.01, 0.1], "log": True}, width={"int": [2, 400]})
     data = packed(report(read_study(studied(tmp_path / "tiny", 120, words=["complete"], space=wide)), LATER))

@@ -83,6 +83,12 @@ def test_a_trial_that_there_is_not_is_refused(tmp_path: Path) -> None:
         record.trial(4)
 
 
+def test_a_study_with_ops_of_its_users_own_says_which_module_it_needs(tmp_path: Path) -> None:
+    record = read_study(studied(tmp_path / "tiny", 4, config={"imports": ["json", "my_own_ops"]}))
+    with pytest.raises(InputError, match="add --imports my_own_ops"):
+        record.candidate(record.best_trial)
+
+
 def test_files_that_are_no_yaml_are_refused_with_their_place(tmp_path: Path) -> None:
     folder = studied(tmp_path / "tiny", 4)
     (folder / "config.yaml").write_text("a: [", encoding="utf-8")

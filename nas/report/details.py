@@ -34,7 +34,7 @@ def pictured(record: StudyRecord) -> list[int]:
 
 def trial_facts(record: StudyRecord, numbers: Sequence[int]) -> dict[str, Any]:
     """Plain data: `trials` in their order; `cells` by number, those in `gallery` with a picture of one cell beside that
-    of the network; `choices` are in the order of `parameters`, null where one was not active."""
+    of the network; `choices` are by the index of their name in `parameters`."""
     names = list(dict.fromkeys(name for trial in record.trials for name in trial.params))
     cells: dict[str, dict[str, Any]] = {}
     gallery: list[int] = []
@@ -62,7 +62,10 @@ def trial_facts(record: StudyRecord, numbers: Sequence[int]) -> dict[str, Any]:
 
 def _facts(trial: FrozenTrial, names: Sequence[str]) -> Mapping[str, Any]:
     own = {name: trial.user_attrs[name] for name in FACTS if trial.user_attrs.get(name) not in (None, "")}
-    values = [trial.params.get(name) for name in names]
-    while values and values[-1] is None:
-        values.pop()
-    return {"state": states.word(trial) or trial.state.name.lower(), "value": accuracy(trial), **own, "choices": values}
+    choices = {str(index): trial.params[name] for index, name in enumerate(names) if name in trial.params}
+    return {
+        "state": states.word(trial) or trial.state.name.lower(),
+        "value": accuracy(trial),
+        **own,
+        "choices": choices,
+    }

@@ -6,7 +6,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from nas.report.plotting import BEST, OTHER, Figure, axis, colour, figure, numbered, points, text
+from nas.report.plotting import BEST, OTHER, Figure, axis, colour, dotted, figure, numbered, points, text
 from nas.report.reading import StudyRecord
 from nas.report.timeline import Timeline
 from nas.search import states
@@ -82,37 +82,25 @@ def hypervolume(found: Hypervolumes) -> Figure:
     )
 
 
-def curves(record: StudyRecord, rungs: Sequence[int]) -> Figure:
+def curves(record: StudyRecord) -> Figure:
     """Accuracy by epoch: the best candidates in colour, the others behind them; a dotted line at each rung."""
-    complete = [trial for trial in record.trials if states.word(trial) == states.COMPLETE and curve(trial)]
-    best = sorted(complete, key=lambda trial: (-(accuracy(trial) or 0.0), trial.number))[: len(PALETTE)]
-    chosen = {trial.number for trial in best}
-    rest = [trial for trial in complete if trial.number not in chosen]
-    pruned = [trial for trial in record.trials if states.word(trial) == states.PRUNED]
+    there = by_state(trial for trial in record.trials if curve(trial))
+    complete = sorted(there.get(states.COMPLETE, []), key=lambda trial: (-(accuracy(trial) or 0.0), trial.number))
+    best, rest = complete[: len(PALETTE)], complete[len(PALETTE) :]
+    ongoing = [trial for trial in record.in_flight if curve(trial)]
     data = [
-        _many_curves("complete", rest, colour(states.COMPLETE)),
-        _many_curves("pruned", pruned, colour(states.PRUNED)),
+        _many_curves("other complete", rest, colour(states.COMPLETE)),
+        _many_curves(states.PRUNED, there.get(states.PRUNED, []), colour(states.PRUNED)),
+        _many_curves("in training", ongoing, OTHER),
         *(_curve(trial, PALETTE[index]) for index, trial in enumerate(best)),
     ]
-    lines = [
-        {
-            "type": "line",
-            "x0": epoch,
-            "x1": epoch,
-            "yref": "paper",
-            "y0": 0,
-            "y1": 1,
-            "line": {"dash": "dot", "width": 1.5, "color": OTHER},
-        }
-        for epoch in rungs
-    ]
-    longest = max((len(curve(trial)) for trial in [*complete, *pruned]), default=1)
+    longest = max((len(trace["x"]) for trace in data[3:]), default=1)
     return figure(
         [trace for trace in data if trace["x"]],
         430,
         xaxis=numbered("epoch", longest),
         yaxis=axis(METRIC),
-        shapes=lines,
+        shapes=[dotted(rung) for rung in record.rungs],
     )
 
 
@@ -129,7 +117,7 @@ def _many_curves(name: str, trials: Sequence[FrozenTrial], tint: str) -> dict[st
     return {
         "type": "scattergl",
         "mode": "lines+markers" if len(trials) < 100 else "lines",
-        "name": name if name == states.PRUNED else f"other {name}",
+        "name": name,
         "x": x,
         "y": y,
         "customdata": numbers,
@@ -227,25 +215,13 @@ def slots(line: Timeline) -> Figure:
             "hovertemplate": "%{y:.0%}",
         }
     )
-    runs = [
-        {
-            "type": "line",
-            "x0": start / per,
-            "x1": start / per,
-            "yref": "paper",
-            "y0": 0,
-            "y1": 1,
-            "line": {"dash": "dot", "width": 1, "color": OTHER},
-        }
-        for start in line.later_runs
-    ]
     tall = 20 * min(line.slots, 32)
     return figure(
         data,
         220 + tall,
         barmode="overlay",
         bargap=0.12,
-        shapes=runs,
+        shapes=[dotted(start / per) for start in line.later_runs],
         xaxis=axis(unit),
         yaxis=axis("slot", domain=[0, 0.7], range=[line.slots + 0.5, 0.5], fixedrange=True, **_slot_ticks(line.slots)),
         yaxis2=axis("busy", domain=[0.76, 1], range=[0, 1.02], tickformat=".0%", fixedrange=True),

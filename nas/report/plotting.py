@@ -67,6 +67,12 @@ def numbered(title: str, most: int, **more: Any) -> dict[str, Any]:
     return axis(title, **({"tickmode": "linear", "tick0": 0, "dtick": 1} if most <= 20 else {}), **more)
 
 
+def dotted(x: float) -> dict[str, Any]:
+    """A vertical line."""
+    line = {"dash": "dot", "width": 1.2, "color": OTHER}
+    return {"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1, "line": line}
+
+
 def points(word: str, pairs: Sequence[tuple[int, Any]], symbol: str) -> dict[str, Any]:
     return {
         "type": "scattergl",

@@ -65,10 +65,8 @@ def lines(config: Configuration, samples: int, timed: int) -> Iterator[str]:
     found = [each for each in fitting if not excess(each, ready.budget)]
     if not found:
         raise InputError(f"none of {samples} random candidates fits the images and search.budget")
-    rejected = samples - len(found)
-    yield f"candidates  {samples} drawn at random" + (
-        f", of which {rejected / samples:.0%} are rejected" if rejected else ""
-    )
+    rejected = 1 - len(found) / samples
+    yield f"candidates  {samples} drawn at random" + (f", of which {rejected:.0%} are rejected" if rejected else "")
     for name, values in _prices(found).items():
         low, middle, high = (count(quantile(values, share)) for share in (0.0, 0.5, 1.0))
         yield f"  {name:<12}{low} to {high}, half of them up to {middle}"
@@ -86,10 +84,8 @@ def prepared(config: Configuration) -> tuple[Prepared, str]:
     trainer = section(TrainerOptions, options["trainer"], "trainer")
     data = config.data()
     space = candidate_space(config.space, config.training, data, study.seed or 0, trainer.max_epochs)
-    pool, budget = (
-        section(PoolOptions, options["pool"], "pool"),
-        section(Budget, options["search"]["budget"], "search.budget"),
-    )
+    pool = section(PoolOptions, options["pool"], "pool")
+    budget = section(Budget, options["search"]["budget"], "search.budget")
     channels, (height, width) = data.channels, data.size
     about = (
         f"{data.name}: {len(data.train.labels):,} images to train on, {len(data.val.labels):,} to validate, "

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import socket
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -114,23 +115,28 @@ class StudyRecord:
 
     @cached_property
     def space(self) -> Space:
-        """Raises `InputError` if the study does not say what it searched."""
+        """Raises `InputError` if the study does not say what it searched, or ops of its user's own are missing."""
         if "search" not in self.pin:
             raise InputError(f"{self.folder}: the study does not say which space it searched")
+        for module in self.config.get("imports", []):
+            if module not in sys.modules:
+                raise InputError(f"{self.folder}: its space may have ops of {module!r}; add --imports {module}")
         return Space.from_document({**self.pin["search"], "seed": self.pin["study"]["seed"]}, "search")
 
     def candidate(self, trial: FrozenTrial) -> Candidate | None:
         """None if what was proposed fits nothing, or has not been proposed in full yet."""
+        space = self.space
         try:
-            proposed = propose(self.space, Recorded(trial.params))
+            proposed = propose(space, Recorded(trial.params))
         except InputError:
             return None
         return proposed if isinstance(proposed, Candidate) else None
 
     def epochs(self, trial: FrozenTrial) -> int:
-        """That a training of it has; 0 if that is not known."""
+        """That a training of it has; 0 if that has not been proposed yet."""
+        space = self.space
         try:
-            return int(self.space.sample(Recorded(trial.params), context)["training"]["epochs"])
+            return int(space.sample(Recorded(trial.params), context)["training"]["epochs"])
         except InputError:
             return 0
 

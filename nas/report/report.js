@@ -58,14 +58,13 @@ function outline(trial) {
   const lines = [];
   let before = [];
   data.parameters.forEach((name, index) => {
-    const value = trial.choices[index];
-    if (value === undefined || value === null) return;
+    if (!(index in trial.choices)) return;  // it was not active
     const words = name.split(".");
     let same = 0;
     while (same < words.length - 1 && words[same] === before[same]) same += 1;
     words.forEach((word, level) => {
       if (level < same) return;
-      lines.push("  ".repeat(level) + word + ":" + (level === words.length - 1 ? " " + JSON.stringify(value) : ""));
+      lines.push("  ".repeat(level) + word + ":" + (level === words.length - 1 ? " " + JSON.stringify(trial.choices[index]) : ""));
     });
     before = words;
   });

@@ -89,12 +89,11 @@ def _history(record: StudyRecord) -> Section:
 
 
 def _curves(record: StudyRecord) -> Section | None:
-    rungs = record.rungs
-    made = figures.curves(record, rungs)
+    made = figures.curves(record)
     if not made["data"]:
         return None
     said = "Accuracy after each epoch; the best candidates in colours of their own."
-    said += " At the dotted lines, only the better ones went on." if rungs else ""
+    said += " At the dotted lines, only the better ones went on." if record.rungs else ""
     return Section("curves", "Learning curves", _said(said) + _plot("curves", made), {"curves": made})
 
 
