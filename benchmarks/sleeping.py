@@ -4,10 +4,12 @@ import time
 from collections.abc import Callable
 
 from nas.search.courses import Course
+from nas.training.job import Job
 from nas.training.result import Answer, Metrics, Result
 
 
-def train(course: Course, report: Callable[[int, Metrics], int], threads: int) -> Result:
+def train(job: Job, report: Callable[[int, Metrics], int], threads: int) -> Result:
+    course: Course = job.document["course"]
     for epoch, (seconds, metrics) in enumerate(zip(course.seconds, course.metrics, strict=True)):
         time.sleep(seconds)
         if report(epoch, metrics) != Answer.GO_ON:

@@ -15,7 +15,7 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from rich.console import Console
 from environment import described
 from nas.compose import Configuration, configuration
 from nas.pool import Pool, find_devices
+from nas.search.attempts import Attempt
 from nas.search.courses import Drawn
 from nas.search.display import LineDisplay
 from nas.search.driver import Driver, Stop
@@ -40,6 +41,7 @@ from nas.search.simulation import SimulatedPool
 from nas.search.study import open_study, trials
 from nas.space.space import Space
 from nas.tracking.tracker import NoTracker
+from nas.training.job import Job
 
 EPOCHS = 8
 REAL_SECONDS = 1.0
@@ -114,7 +116,7 @@ def simulated(
     """A search for `count` candidates, and what a batch barrier makes of the same ones."""
     pool = SimulatedPool(drawn, devices=slots, driver_cost=True)
     started = time.process_time()
-    trained = searched(composed, space, pool, lambda document, *_: document, count, drawn.seed, options.journal)
+    trained = searched(composed, space, pool, lambda document, number: document, count, drawn.seed, options.journal)
     cpu = time.process_time() - started
     durations = [sum(drawn(None, trial.number).seconds) for trial in trained]
     ideal = sum(durations) / slots
@@ -135,7 +137,7 @@ def slept(composed: Configuration, space: Space, slots: int, count: int, drawn: 
     devices = find_devices("cpu", slots, needs.usual)
     with Pool("sleeping:train", devices=devices, slots=slots, threads=1, preload=["nas.training.candidate"]) as pool:
         trained = searched(
-            composed, space, pool, lambda _, checkpoint, *__: drawn(None, int(checkpoint.stem)), count, drawn.seed, True
+            composed, space, pool, lambda _, number: {"course": drawn(None, number)}, count, drawn.seed, True
         )
     ends = [trial.datetime_complete.timestamp() for trial in trained if trial.datetime_complete]
     spans = [(end - trial.user_attrs["seconds"], end) for trial, end in zip(trained, ends, strict=True)]
@@ -147,12 +149,17 @@ def searched(
     composed: Configuration,
     space: Space,
     pool: Pool | SimulatedPool,
-    job: Callable[..., Any],
+    document: Callable[[Mapping[str, Any], int], Mapping[str, Any]],
     count: int,
     seed: int,
     journal: bool,
 ) -> list[FrozenTrial]:
-    """The trials of a search that has trained exactly `count` candidates."""
+    """The trials of a search that has trained exactly `count` candidates; jobs get what `document` makes of each
+    candidate's document and number."""
+
+    def job(own: Mapping[str, Any], checkpoint: Path, attempt: Attempt) -> Job:
+        return Job(document(own, int(checkpoint.stem)), composed.data, "cpu", "32-true", checkpoint)
+
     sampler = SeededSampler(composed.sampler, seed)
     with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w") as nowhere:
         study = (
