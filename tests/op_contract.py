@@ -10,6 +10,7 @@ import torch
 import yaml
 from built import assert_built_as_planned, kept_bytes
 from documents import document
+from exported import assert_python_is_the_same
 from torch import Tensor, nn
 
 from nas.architecture import Architecture
@@ -186,6 +187,13 @@ def assert_it_refuses_what_it_does_not_know(case: Case) -> None:
             case.architecture(op)
 
 
+def assert_it_is_the_same_in_python(case: Case) -> None:
+    for op in case.all:
+        for size in SIZES:
+            architecture = case.architecture(op, size=size)
+            assert_python_is_the_same(architecture, architecture.plan)
+
+
 CHECKS = (
     assert_is_built_as_planned,
     assert_training_keeps_no_more_than_it_says,
@@ -195,5 +203,6 @@ CHECKS = (
     assert_its_digest_is_its_own,
     assert_its_documents_come_back,
     assert_it_is_drawn,
+    assert_it_is_the_same_in_python,
     assert_it_refuses_what_it_does_not_know,
 )
