@@ -137,7 +137,7 @@ def slept(composed: Configuration, space: Space, slots: int, count: int, drawn: 
     devices = find_devices("cpu", slots, needs.usual)
     with Pool("sleeping:train", devices=devices, slots=slots, threads=1, preload=["nas.training.candidate"]) as pool:
         trained = searched(
-            composed, space, pool, lambda _, number: {"course": drawn(None, number)}, count, drawn.seed, True
+            composed, space, pool, lambda own, number: {**own, "course": drawn(None, number)}, count, drawn.seed, True
         )
     ends = [trial.datetime_complete.timestamp() for trial in trained if trial.datetime_complete]
     spans = [(end - trial.user_attrs["seconds"], end) for trial, end in zip(trained, ends, strict=True)]
