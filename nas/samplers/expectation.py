@@ -54,6 +54,11 @@ class Expectation:
         unfit = cls(given, distances, Surrogate([]), brief, told or {})
         return cls(given, distances, Surrogate.of(unfit._apart(given), values), brief, told or {})
 
+    @property
+    def seen(self) -> Sequence[Looked]:
+        """What has been given, briefly trained or fully."""
+        return [*self.given, *(self.brief.given if self.brief else ())]
+
     def expected(self, documents: Sequence[Looked]) -> tuple[Array, Array]:
         """Mean and standard deviation of each document."""
         return self.surrogate.expected(self._apart(documents))

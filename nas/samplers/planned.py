@@ -52,7 +52,8 @@ class PlannedSampler(BaseSampler):
     def _planned(self, study: Study, trial: FrozenTrial, given: Mapping[str, Scalar]) -> Mapping[str, Scalar]:
         if "fixed_params" in trial.system_attrs:
             return self._completed(given)
-        past = history(study, trial, self.catalogue, self._plans)
+        plans = dict(self._plans)  # before the trials are read, as one that ends meanwhile takes its plan away
+        past = history(study, trial, self.catalogue, plans)
         looked = self.propose(study, trial, past) or self.new(past)
         plan = looked.parameters if looked else self._completed({})
         if any(plan.get(name, value) != value for name, value in given.items()):
@@ -93,8 +94,8 @@ class PlannedSampler(BaseSampler):
 
 
 def keys(past: Sequence[Past]) -> set[str]:
-    """What has been tried, or is being tried."""
-    return {trial.looked.key for trial in past if trial.looked is not None}
+    """What has been tried, or is being tried. What was only screened may come again, to be trained after all."""
+    return {trial.looked.key for trial in past if trial.looked is not None and not trial.screened}
 
 
 def distribution(hole: Hole) -> BaseDistribution:

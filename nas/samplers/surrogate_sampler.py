@@ -51,7 +51,7 @@ class SurrogateSampler(PlannedSampler):
         model = expectation(known, self._scalars(known), drawn)
         steps = range(max(1, len(past) - WINDOW), len(past) + 1)
         found = {looked.key: looked for step in steps for looked in self._drawn(step, past)}
-        found |= {looked.key: looked for looked in model.given}
+        found |= {looked.key: looked for looked in model.seen}
         hopes = _hopes(model, list(found.values()))
         for _ in range(ROUNDS):
             parents = sorted(hopes, key=lambda key: -hopes[key])[:CHANGED]
