@@ -16,6 +16,7 @@ from nas.samplers.expectation import OBSERVED, believed, expectation, looked
 from nas.samplers.history import SCREEN, Past, history
 from nas.samplers.planned import distribution
 from nas.samplers.surrogate import Array, squeezed
+from nas.search import states
 
 CONV = {"op": "conv", "kernel": 3, "width": 8}
 BRANCH = {"choice": {"absent": None, "small": [{"op": "conv", "kernel": 1, "width": 4}], "large": [CONV]}}
@@ -147,6 +148,10 @@ def test_screened_failed_and_infeasible_trials_are_told_apart(catalogue: Catalog
     found = history(study, None, catalogue)
     assert [trial.brief for trial in found] == [-0.25, None, None, -0.25]
     assert [trial.screened for trial in found] == [True, False, False, False]
+
+
+def test_the_driver_notes_a_score_where_samplers_look_for_it() -> None:
+    assert states.SCORE == SCREEN
 
 
 def test_distances_are_1_in_the_median_of_those_drawn_and_do_not_need_a_column_for_all(catalogue: Catalogue) -> None:
