@@ -152,7 +152,7 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
                 "macs": 2,
                 "lr": 0.1,
                 "search_value": None,
-                "validation": {"mean": 0.5, "std": 0.1, "n": 2},
+                "validation": {"mean": 0.5, "std": 0.1, "n": 2, "values": {"7": 0.4, "8": 0.6}},
                 "test": None,
                 "failed": 1,
                 "over_budget": {HOSTILE: 0.1},
@@ -170,6 +170,10 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
     assert [tag for tag, _ in page.tags].count("script") == 3
     assert page.text.count("alert(1)") >= 5
     assert packed(text)["study"] == folder.name
+    (seeds,) = packed(text)["figures"]["finals"]["data"]
+    assert (seeds["text"], seeds["x"]) == (["seed 7", "seed 8"], [0.4, 0.6])
+    for figure in packed(text)["figures"].values():
+        plotly.graph_objects.Figure(figure)
 
 
 def test_a_study_that_has_just_begun_has_a_report(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The report's figures over the course of a search: trials, learning curves, what became of them, slots."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -230,3 +230,33 @@ def slots(line: Timeline) -> Figure:
 
 def _slot_ticks(number: int) -> dict[str, Any]:
     return {"tickmode": "linear", "tick0": 1, "dtick": 1 if number <= 16 else -(-number // 8)}
+
+
+def finals(networks: Sequence[Mapping[str, Any]]) -> Figure:
+    """A point for each training seed of a network, as finals.yaml has them."""
+    data = [_seeds(networks, split, tint) for split, tint in (("validation", PALETTE[1]), ("test", PALETTE[3]))]
+    names = [text(network["name"]) for network in networks]
+    return figure(
+        [trace for trace in data if trace["x"]],
+        110 + 38 * len(networks),
+        xaxis=axis("accuracy"),
+        yaxis=axis("", type="category", categoryorder="array", categoryarray=names[::-1], fixedrange=True),
+    )
+
+
+def _seeds(networks: Sequence[Mapping[str, Any]], split: str, tint: str) -> dict[str, Any]:
+    found = [
+        (value, text(network["name"]), f"seed {seed}")
+        for network in networks
+        for seed, value in (network[split] or {"values": {}})["values"].items()
+    ]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": split,
+        "x": [value for value, _, _ in found],
+        "y": [name for _, name, _ in found],
+        "text": [seed for _, _, seed in found],
+        "marker": {"color": tint, "size": 11, "opacity": 0.75},
+        "hovertemplate": "%{text}: %{x:.4f}<extra>" + split + "</extra>",
+    }

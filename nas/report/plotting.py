@@ -54,6 +54,7 @@ LAYOUT: Mapping[str, Any] = {
     "plot_bgcolor": "rgba(0,0,0,0)",
     "hovermode": "closest",
     "dragmode": "pan",
+    "showlegend": True,
     "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
 }
 

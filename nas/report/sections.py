@@ -188,7 +188,9 @@ def _finals(record: StudyRecord) -> Section | None:
     )
     head = ("network", "", "in the search", "validation", "test", "parameters", "MACs", "")
     content += _table(head, map(_network, record.finals["networks"]), numbers=range(2, 7))
-    return Section("finals", "Finals", f"{content}<p>{escape(str(record.finals['conclusion']))}</p>")
+    made = figures.finals(record.finals["networks"])
+    content += f"{_plot('finals', made)}<p>{escape(str(record.finals['conclusion']))}</p>"
+    return Section("finals", "Finals", content, {"finals": made})
 
 
 def _network(network: Mapping[str, Any]) -> Sequence[str]:
