@@ -1,10 +1,13 @@
 """Batches of images for training and evaluation, taken from arrays without per-image Python.
 
-Arrays in memory are put on the training device once; memory-mapped arrays stay on disk and are read batch by batch.
+Arrays in memory are put on the training device once; memory-mapped arrays stay on disk and are read batch by batch,
+ahead of the training.
 """
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -27,7 +30,10 @@ from nas.training.seeds import generator
 CPU_PIXELS, CPU_LEAST_IMAGES = 2**16, 16
 DEVICE_PIXELS, DEVICE_MOST_IMAGES = 2**20, 512
 
+READ_AHEAD = 2  # batches from a disk
+
 Batch = tuple[Tensor, Tensor]
+Read = Callable[[Sequence[Tensor]], Iterator[Tensor]]
 
 
 def _tensor(array: NDArray[Any]) -> Tensor:
@@ -37,13 +43,28 @@ def _tensor(array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(array)
 
 
-def _in_memory(images: NDArray[np.uint8], device: torch.device) -> Callable[[Tensor], Tensor]:
+def _in_memory(images: NDArray[np.uint8], device: torch.device) -> Read:
     kept = _tensor(images).to(device)
-    return lambda index: kept[index.to(device, non_blocking=True)]
+    return lambda indices: (kept[index.to(device, non_blocking=True)] for index in indices)
 
 
-def _on_disk(images: NDArray[np.uint8], device: torch.device) -> Callable[[Tensor], Tensor]:
-    return lambda index: torch.from_numpy(np.asarray(images[index.numpy()])).to(device, non_blocking=True)
+def _on_disk(images: NDArray[np.uint8], device: torch.device) -> Read:
+    """The next batches are read, and wait in memory that a GPU takes by itself, while one is trained."""
+    mapped = _tensor(images)
+
+    def read(index: Tensor) -> Tensor:
+        batch = mapped[index]
+        return batch.pin_memory() if device.type == "cuda" else batch
+
+    def batches(indices: Sequence[Tensor]) -> Iterator[Tensor]:
+        with ThreadPoolExecutor(1) as reader:
+            ahead = deque(reader.submit(read, index) for index in indices[:READ_AHEAD])
+            for index in [*indices[READ_AHEAD:], *[None] * len(ahead)]:
+                yield ahead.popleft().result().to(device, non_blocking=True)
+                if index is not None:
+                    ahead.append(reader.submit(read, index))
+
+    return batches
 
 
 class Pixels:
@@ -53,7 +74,7 @@ class Pixels:
         self.device = device
         self.size: tuple[int, int] = split.images.shape[1:3]
         place = _on_disk if isinstance(split.images, np.memmap) else _in_memory
-        self._images = place(split.images, device)
+        self._read = place(split.images, device)
         self._labels = _tensor(split.labels).to(device)
         self._scale = (1 / torch.tensor(std, dtype=torch.float32, device=device))[:, None, None]
         self._shift = -torch.tensor(mean, dtype=torch.float32, device=device)[:, None, None] * self._scale
@@ -62,9 +83,13 @@ class Pixels:
         return len(self._labels)
 
     def take(self, index: Tensor) -> Batch:
-        """Images "n c h w" from 0 to 1, channels last in memory, and labels "n"; `index` is on the CPU."""
-        images = self._images(index).permute(0, 3, 1, 2).float().div_(255)
-        return images, self._labels[index.to(self.device, non_blocking=True)]
+        return next(self.batches([index]))
+
+    def batches(self, indices: Sequence[Tensor]) -> Iterator[Batch]:
+        """For each index, on the CPU: images "n c h w" from 0 to 1, channels last in memory, and labels "n"."""
+        for index, images in zip(indices, self._read(indices), strict=True):
+            labels = self._labels[index.to(self.device, non_blocking=True)]
+            yield images.permute(0, 3, 1, 2).float().div_(255), labels
 
     def normalise(self, images: Tensor) -> Tensor:
         """(images - mean) / std of every channel, channels last."""
@@ -138,8 +163,8 @@ class TrainingBatches:
     def __iter__(self) -> Iterator[Batch]:
         order = torch.randperm(len(self.pixels), generator=generator(self.seed, "order", self.epoch))
         rng = generator(self.seed, "augmentation", self.epoch, self.rank)
-        for index in torch.split(order, self.training.batch_size)[: len(self) // self.pieces]:
-            images, labels = self.pixels.take(index[self.rank :: self.world_size])
+        indices = torch.split(order, self.training.batch_size)[: len(self) // self.pieces]
+        for images, labels in self.pixels.batches([index[self.rank :: self.world_size] for index in indices]):
             images = self.pixels.normalise(change_pixels(images, self.training, rng))
             images, targets = mix(images, labels, self.classes, self.training, rng)
             yield from zip(images.tensor_split(self.pieces), targets.tensor_split(self.pieces), strict=True)
@@ -195,8 +220,7 @@ class EvaluationBatches:
 
     def __iter__(self) -> Iterator[Batch]:
         order = torch.arange(len(self.pixels))[self.rank :: self.world_size]
-        for index in torch.split(order, self.batch_size):
-            images, labels = self.pixels.take(index)
+        for images, labels in self.pixels.batches(torch.split(order, self.batch_size)):
             yield self.pixels.normalise(images), labels
 
 
