@@ -24,6 +24,7 @@ from nas.command import main
 from nas.compose import configuration
 from nas.overrides import quoted
 from nas.pool import Pool
+from nas.program import program
 from nas.search.files import TRIALS
 from nas.search.study import JOURNAL, load_study
 from nas.space.reading import read_document
@@ -249,7 +250,7 @@ def test_a_study_of_any_name_can_be_continued_and_retrained_as_it_says(
     assert main(arguments) == 0
     said = capsys.readouterr().out
     assert [path.name for path in (tmp_path / "studies").iterdir()] == [name]
-    (command,) = re.findall(r"^to retrain:  python train.py (.*)$", said, re.MULTILINE)
+    (command,) = re.findall(rf"^to retrain:  {program()} (.*)$", said, re.MULTILINE)
     (best,) = [argument for argument in shlex.split(command) if argument.startswith("architecture=")]
     assert Path(configuration([best]).options["architecture"]).samefile(tmp_path / "studies" / name / "best.yaml")
     (drawn,) = re.findall(r"^to draw it:  python -m nas draw (.*)$", said, re.MULTILINE)
