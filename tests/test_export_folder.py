@@ -177,5 +177,6 @@ def test_weights_that_were_not_kept_are_asked_for(tmp_path: Path, capsys: pytest
     assert "its weights were not kept" in capsys.readouterr().err
     assert main([*command, "--weights", str(tmp_path / "elsewhere.pt")]) == 0
     assert (tmp_path / "out/weights.safetensors").is_file()
+    assert "not with these weights | 0.7500" in (tmp_path / "out/README.md").read_text(encoding="utf-8")
     assert main([*command[:-1], str(tmp_path / "bare"), "--no-weights"]) == 0
     assert not (tmp_path / "bare/weights.pt").exists()

@@ -14,7 +14,6 @@ from nas.export.timm import identifier
 from nas.search import files
 from nas.search.display import count, duration, number_of
 from nas.search.study import SECONDS
-from nas.training.recipe import METRIC
 
 ABOUT = {
     files.BEST: "the network as a document of the search; `train.py architecture=best.yaml` trains it again",
@@ -82,13 +81,13 @@ network = timm.create_model("{name}"{pretrained}).eval()
 ```"""
 
 
-def card(source: Source, present: Sequence[str]) -> str:
-    """Of an export that holds the files `present`."""
+def card(source: Source, present: Sequence[str], own_weights: bool) -> str:
+    """Of an export that holds the files `present`; its weights may be others than those that were measured."""
     header = yaml.safe_dump(_header(source), sort_keys=False, allow_unicode=True, width=100)
     sections = [f"---\n{header}---", f"# {plain(source.name)}", _introduction(source)]
     picture = next((name for name in ("network.svg", "network.png") if name in present), None)
     sections += [f"![The network]({picture})"] if picture else []
-    sections += [_cells(source), *_figures(source), *_finals(source), "## Use", *_use(source, present)]
+    sections += [_cells(source), *_figures(source, own_weights), *_finals(source), "## Use", *_use(source, present)]
     sections += [*_preprocessing(source), "## Files", _files(present), *_found(source)]
     return "\n\n".join(sections) + "\n"
 
@@ -123,7 +122,7 @@ def _header(source: Source) -> dict[str, Any]:
 
 
 def _results(source: Source) -> list[dict[str, Any]]:
-    values = {"validation": source.record.get(METRIC), "test": _mean(source.record, "test")}
+    values = {"validation": source.accuracy, "test": _mean(source.record, "test")}
     return [
         {"type": "accuracy", "value": float(value), "name": f"accuracy on the {split} split"}
         for split, value in values.items()
@@ -157,19 +156,20 @@ def _cells(source: Source) -> str:
     return f"```text\n{listed}\n```\n\n{note}"
 
 
-def _figures(source: Source) -> list[str]:
-    """What has been measured of the network with these weights, and of its sisters under other seeds."""
+def _figures(source: Source, own_weights: bool) -> list[str]:
+    """What has been measured of the network as it was trained, and of its sisters under other seeds."""
     record = source.record
-    if METRIC not in record:
+    if source.accuracy is None:
         return ["Nothing has been measured of it here."]
-    rows = [f"| accuracy, validation split, these weights | {record[METRIC]:.4f} |"]
+    which = "these weights" if own_weights else "not with these weights"
+    rows = [f"| accuracy, validation split, {which} | {source.accuracy:.4f} |"]
     match record:
         case {"chosen": dict(chosen)}:
             for split, key in (("validation", "finals"), ("test", "test")):
                 if isinstance(chosen.get(key), dict):
                     rows.append(f"| accuracy, {split} split, under other seeds | {_spread(chosen[key])} |")
         case {"test": dict(test)}:
-            rows += [f"| {plain(name)}, these weights | {value:.4f} |" for name, value in test.items()]
+            rows += [f"| {plain(name)}, {which} | {value:.4f} |" for name, value in test.items()]
     if latency := _latency(source):
         rows.append(f"| latency | {1000 * latency['median']:.3g} ms a batch, on {plain(record.get('device'))} |")
     data = plain(record.get("data", {}).get("name", "unknown"))
@@ -259,7 +259,7 @@ def _found(source: Source) -> list[str]:
     """Search, training and environment."""
     record = source.record
     said: list[str] = []
-    if METRIC in record:
+    if source.accuracy is not None:
         versions = ", ".join(
             f"{plain(name)} {plain(value)}" for name, value in dict(record.get("versions") or {}).items()
         )

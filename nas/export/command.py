@@ -57,7 +57,8 @@ def _export(given: Namespace, source: "Source", out: Path) -> None:
         from nas.export.training import trained_again  # imports what trains
 
         weights = trained_again(source)
-    elif weights is None and source.trained:
+        source = replace(source, weights=weights)
+    elif weights is None and source.accuracy is not None:
         raise InputError(
             f"{source.name}: its weights were not kept; --train trains it again as it was, --weights FILE takes "
             "others, --no-weights leaves them out"

@@ -44,7 +44,10 @@ def export(
         written = [path for name in wanted if name != CARD for path in FORMATS[name].write(made)]
         if CARD in wanted:
             readme = folder / README
-            readme.write_text(card(source, [path.name for path in written]), encoding="utf-8")
+            text = card(
+                source, [path.name for path in written], own_weights=weights is not None and weights == source.weights
+            )
+            readme.write_text(text, encoding="utf-8")
             written.append(readme)
     except OSError as error:
         raise InputError(f"--out: {folder} cannot be written ({error.strerror or os.fspath(folder)})") from None

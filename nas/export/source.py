@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from nas.architecture import Architecture
 from nas.architecture.plan import Node, plan
@@ -16,7 +17,7 @@ from nas.data.decode import FITS
 from nas.data.images import ImageData, Split
 from nas.errors import InputError
 from nas.export.preprocessing import Preprocessing, recorded
-from nas.report.reading import StudyRecord, is_study, read_study, study_folder
+from nas.report.reading import STUDIES, StudyRecord, is_study, read_study, study_folder
 from nas.search import files, states
 from nas.search.kept import kept_weights
 from nas.search.summary import best_document
@@ -63,9 +64,10 @@ class Source:
         return record
 
     @property
-    def trained(self) -> bool:
-        """Whether there ought to be weights."""
-        return METRIC in self.record
+    def accuracy(self) -> float | None:
+        """On the validation split, as its record has it; None if it has not been trained."""
+        value = self.record.get(METRIC)
+        return float(value) if isinstance(value, int | float) else None
 
 
 def read_source(given: str, trial: int | None = None, variant: str | None = None) -> Source:
@@ -77,9 +79,10 @@ def read_source(given: str, trial: int | None = None, variant: str | None = None
     path = Path(given).expanduser()
     if trial is None and path.is_dir() and not is_study(path):
         there = [path / name for name in DOCUMENTS if (path / name).is_file()]
-        if not there:
+        if there:
+            return _of_file(there[0], path.resolve().name, variant)
+        if not is_study(STUDIES / given):  # a study may be called as the folder of its images
             raise InputError(f"{given}: neither a study nor an export in it ({' or '.join(DOCUMENTS)} is missing)")
-        return _of_file(there[0], path.resolve().name, variant)
     if is_study(path) or (trial is not None and not path.is_file()) or _is_name_of_study(given):
         return _of_study(read_study(given), trial)
     if trial is not None:
@@ -126,7 +129,8 @@ def _of_study(study: StudyRecord, number: int | None) -> Source:
         data["name"], nothing, nothing, None, known.class_names, known.mean, known.std, data["fingerprint"]
     )
     document = best_document(trial, study.space, images, study.name)
-    return _made(f"{study.name}, trial {number}", document, best, _weights_of(study.folder, document), study)
+    weights = _weights_of(study.folder, document)
+    return _made(f"{study.name}, trial {number}", document, best, weights, study, study.folder)
 
 
 def _of_file(path: Path, name: str, variant: str | None, study: StudyRecord | None = None) -> Source:
@@ -135,11 +139,11 @@ def _of_file(path: Path, name: str, variant: str | None, study: StudyRecord | No
         raise InputError(f"{path}: no architecture in it; a document has the key 'architecture'")
     if variant is not None:
         document = {**document, "architecture": {**document["architecture"], "variant": variant}}
-    if study is None and path.name in DOCUMENTS and (path.parent / WEIGHTS).is_file():
-        return _made(name, document, path, path.parent / WEIGHTS, None)
-    folders = [folder for folder in (path.parent, path.parent.parent) if is_study(folder)]
-    weights = _weights_of(folders[0], document) if folders else None
-    return _made(name, document, path, weights, study)
+    home = next((folder for folder in (path.parent, path.parent.parent) if is_study(folder)), None)
+    beside = path.parent / WEIGHTS
+    if path.name in DOCUMENTS and beside.is_file():
+        return _made(name, document, path, beside, None, home)
+    return _made(name, document, path, _weights_of(home, document) if home else None, study, home)
 
 
 def _weights_of(folder: Path, document: Mapping[str, Any]) -> Path | None:
@@ -149,7 +153,12 @@ def _weights_of(folder: Path, document: Mapping[str, Any]) -> Path | None:
 
 
 def _made(
-    name: str, document: Mapping[str, Any], path: Path, weights: Path | None, study: StudyRecord | None
+    name: str,
+    document: Mapping[str, Any],
+    path: Path,
+    weights: Path | None,
+    study: StudyRecord | None,
+    home: Path | None,
 ) -> Source:
     try:
         architecture = Architecture.from_document(document)
@@ -159,6 +168,19 @@ def _made(
     if not isinstance(record, Mapping):
         raise InputError(f"{path}: record: expected keys with values; got {record!r:.80}")
     known = recorded(record, str(path))
-    if known is not None and study is not None and study.config.get("data", {}).get("fit") in FITS:
-        known = replace(known, fit=study.config["data"]["fit"])
+    if known is not None and home is not None:
+        known = replace(known, fit=_fit(home) or known.fit)
     return Source(name, document, architecture, known, weights, study)
+
+
+def _fit(home: Path) -> str | None:
+    """How a study's images were fitted to their size; None where they had it."""
+    try:
+        config = yaml.safe_load((home / files.CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
+    match config:
+        case {"data": {"fit": str(fit)}} if fit in FITS:
+            return fit
+        case _:
+            return None

@@ -24,7 +24,11 @@ def trained_again(source: Source) -> Path:
     if source.study is None or not source.study.runs:
         raise InputError(f"--train: {source.name}: give its study, or train it with train.py and give --weights")
     command = [str(part) for part in source.study.runs[-1]["command"][1:]]
-    kept = [part for part in command if part.lstrip("+").startswith(RETRAINED_WITH) and "_target_" not in part]
+    kept = [part for part in command if part.lstrip("+").startswith(RETRAINED_WITH) and "imports=" not in part]
+    if any("_target_" in part for part in kept):  # a study is data, and calls nothing
+        raise InputError(
+            f"--train: {source.name}: its data is a function's; train it with train.py, and give --weights"
+        )
     config = configuration(kept)
     trainer = section(TrainerOptions, config.options["trainer"], "trainer")
     to = console()
@@ -34,16 +38,20 @@ def trained_again(source: Source) -> Path:
         say(to, f"epoch {epoch + 1}: {METRIC} {metrics[METRIC]:.4f}")
         return False
 
+    data = config.data()
+    if data.fingerprint != source.record["data"]["fingerprint"]:
+        raise InputError(f"--train: {data.name} has other images now than when {source.name} was found")
     path = kept_weights(source.study.folder, source.document)
     result = train_candidate(
         source.document,
-        config.data,
+        lambda: data,
         threads=source.record.get("threads") or cores(),
         accelerator=trainer.accelerator,
         precision=trainer.precision,
+        micro_batch=source.record.get("micro_batch"),
         report=report,
         weights=path,
     )
-    if result.value != source.record.get(METRIC):
-        say(to, f"note: {METRIC} is {result.value:.4f} now, where the record has {source.record.get(METRIC)}")
+    if result.value != source.accuracy:
+        say(to, f"note: {METRIC} is {result.value} now, where the record has {source.accuracy}")
     return path

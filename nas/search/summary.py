@@ -19,6 +19,7 @@ from nas.search.display import best_table, count, number_of, say
 from nas.search.driver import Driver
 from nas.search.environment import without_password
 from nas.search.found import Found, ended, ended_trials
+from nas.search.kept import WEIGHTS
 from nas.search.objectives import BEST, ONE, Objectives, accuracy, hypervolumes
 from nas.search.places import LOGS
 from nas.search.progress import Progress
@@ -47,6 +48,7 @@ LEFT = (
     files.ENVIRONMENT,
     JOURNAL,
     LOGS,
+    WEIGHTS,
 )
 """What a user may want to look at."""
 
@@ -222,3 +224,4 @@ def print_summary(
         say(console, f"to retrain:  {program()} {retrain}")
         say(console, "             (test=true also reads the test split, once)")
         say(console, f"to draw it:  python -m nas draw {shlex.quote(str(folder / files.BEST))}")
+        say(console, f"to take it:  python -m nas export {shlex.quote(str(folder))} --out FOLDER")
