@@ -21,7 +21,8 @@ def add_contents(app: Sphinx, page: str, source: list[str]) -> None:
     if page != root_doc:
         return
     for section in re.split(r"^## ", source[0], flags=re.MULTILINE)[1:]:
-        links = "\n".join(re.findall(r"\]\(([^)#:]+\.md)\)", section))
+        found = re.findall(r"\[([^]]+)\]\(([^)#:]+\.md)\)", section)
+        links = "\n".join(f"{title} <{file}>" for title, file in found)
         source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {section.splitlines()[0]}\n\n{links}\n```\n"
 
 

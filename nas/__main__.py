@@ -32,15 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from nas import command
 
         return command.main(typed[1:])
-    parser = ArgumentParser("python -m nas", description="Commands on networks and search spaces.")
-    commands = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
-    commands.add_parser("train", help="Train one network, or search for one; what train.py does.")
-    for name, verb in VERBS.items():
-        added = commands.add_parser(name, help=verb.help, description=verb.help)
-        verb.add_arguments(added)
-        said = "a module of yours to import first, such as one that registers ops; may be repeated"
-        added.add_argument("--imports", action="append", default=[], metavar="MODULE", help=said)
-    given = parser.parse_args(typed)
+    given = parser().parse_args(typed)
     try:
         if given.imports:
             from nas.architecture.own_ops import import_own
@@ -57,6 +49,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def parser() -> ArgumentParser:
+    """Of all commands but `train`, whose arguments are settings."""
+    whole = ArgumentParser("python -m nas", description="Commands on networks and search spaces.")
+    commands = whole.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+    commands.add_parser("train", help="Train one network, or search for one; what train.py does.")
+    for name, verb in VERBS.items():
+        added = commands.add_parser(name, help=verb.help, description=verb.help)
+        verb.add_arguments(added)
+        said = "a module of yours to import first, such as one that registers ops; may be repeated"
+        added.add_argument("--imports", action="append", default=[], metavar="MODULE", help=said)
+    return whole
 
 
 def _network_arguments(parser: ArgumentParser) -> None:

@@ -52,10 +52,7 @@ def _run(given: Sequence[str]) -> int:
 
     config = configuration(given)
     options = config.options
-    from nas.architecture.own_ops import import_own
     from nas.search.display import console
-
-    import_own(options["imports"])
 
     if config.space is not None and config.space_name is not None:
         if options["architecture"] is not None or config.architecture_edits:

@@ -18,6 +18,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from nas.architecture.own_ops import import_own
 from nas.errors import InputError, unknown
 from nas.overrides import GROUPS, SECTIONS, Edit, edited, parsed, split
 from nas.space.groups import SpaceFile, space_files, space_names
@@ -63,6 +64,7 @@ def configuration(arguments: Sequence[str]) -> Configuration:
         lines = _laid_out(files_of_space, Path(folder))
         options = _composed([*lines, *(o.input_line or "" for o in rest if not _names_space(o))])
     _refuse_unknown("configuration", options, KEYS)
+    import_own(options["imports"])  # a _target_ may be in one of these
     search = _mapping(options["search"], "search")
     parts = {section: search.pop(section) for section in SECTIONS if section in search}
     if edits.search and not files_of_space:

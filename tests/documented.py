@@ -26,8 +26,8 @@ def files() -> dict[str, str]:
 
 
 def commands() -> list[str]:
-    (block,) = re.findall(r"```sh\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    return block.splitlines()
+    blocks = re.findall(r"```sh\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    return "".join(blocks).replace("\\\n", "").splitlines()
 
 
 def written(folder: Path) -> Path:
@@ -51,5 +51,5 @@ def registered(folder: Path) -> Iterator[None]:
             for registry, kept in zip(registries, before, strict=True):
                 registry.clear()  # type: ignore[attr-defined]
                 registry.update(kept)  # type: ignore[attr-defined]
-            for name in ("my_ops", "my_layers"):
-                sys.modules.pop(name, None)
+            for name in files():
+                sys.modules.pop(Path(name).stem, None)

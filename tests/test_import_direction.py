@@ -14,6 +14,7 @@ ROOT = Path(nas.__file__).parent
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "program": set(),
     "space": {"errors"},
     "architecture": {"space", "errors"},
     "cost": {"architecture", "errors"},
@@ -26,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "drawing": {"architecture", "cost", "space", "errors"},
     "weights": {"architecture", "network", "space", "errors"},
     "overrides": {"space", "errors"},
-    "compose": {"overrides", "space", "errors"},
+    "compose": {"architecture", "overrides", "space", "errors"},
     "search": {
         *(
             "architecture",
@@ -35,6 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "drawing",
             "overrides",
             "pool",
+            "program",
             "samplers",
             "space",
             "tracking",
@@ -49,7 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("architecture", "compose", "data", "drawing", "network", "pool", "report", "search", "space", "training"),
         *("weights", "errors"),
     },
-    "command": {"architecture", "compose", "cost", "drawing", "search", "space", "errors"},
+    "command": {"architecture", "compose", "cost", "drawing", "program", "search", "space", "errors"},
     "__main__": {
         *(
             "architecture",
@@ -58,6 +60,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "cost",
             "drawing",
             "overrides",
+            "program",
             "search",
             "space",
             "tracking",
