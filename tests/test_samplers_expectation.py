@@ -12,7 +12,7 @@ from search_parts import tiny_space
 
 from nas.samplers.catalogue import Catalogue, Looked
 from nas.samplers.distances import Distances
-from nas.samplers.expectation import OBSERVED, believed, expectation, looked
+from nas.samplers.expectation import OBSERVED, believed, expectation, hoped, looked
 from nas.samplers.history import SCREEN, Past, history
 from nas.samplers.planned import distribution
 from nas.samplers.surrogate import Array, squeezed
@@ -148,6 +148,26 @@ def test_screened_failed_and_infeasible_trials_are_told_apart(catalogue: Catalog
     found = history(study, None, catalogue)
     assert [trial.brief for trial in found] == [-0.25, None, None, -0.25]
     assert [trial.screened for trial in found] == [True, False, False, False]
+
+
+def test_most_is_hoped_of_the_candidate_that_did_best_briefly(catalogue: Catalogue) -> None:
+    some = documents(catalogue, 15)
+    study = optuna.create_study(direction="maximize")
+    for place, one in enumerate(some):
+        running = place >= 12
+        study.add_trial(
+            create_trial(
+                state=TrialState.RUNNING if running else TrialState.COMPLETE,
+                value=None if running else worth(one),
+                params=dict(one.parameters),
+                distributions=holes(one),
+                user_attrs={SCREEN: 0.1 * worth(one)},
+            )
+        )
+    hopes = hoped(study, catalogue, (12, 13, 14))
+    assert hopes.keys() == {12, 13, 14}
+    assert max(hopes, key=lambda number: hopes[number]) == max(hopes, key=lambda number: worth(some[number]))
+    assert hoped(optuna.create_study(), catalogue, (1,)) == {}
 
 
 def test_the_driver_notes_a_score_where_samplers_look_for_it() -> None:

@@ -4,7 +4,7 @@ A method is called with a table, a seed and `evaluate`, which gives a document's
 raises `Done` when all evaluations are used up. Before that, it may be asked which evaluation it believes to be best.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from inspect import signature
 from random import Random
@@ -19,7 +19,7 @@ from table import Parameters, Table
 from nas.architecture.context import context
 from nas.samplers.catalogue import Catalogue, Features, Looked
 from nas.samplers.distances import Distances
-from nas.samplers.expectation import believed
+from nas.samplers.expectation import believed, hoped
 from nas.samplers.history import SCREEN
 from nas.search.proposal import TrialSuggest
 from nas.search.samplers import SeededSampler
@@ -39,6 +39,7 @@ class Evaluate(Protocol):
 
 
 Method = Callable[[Table, int, Evaluate], None]
+Hope = Callable[[Sequence[int]], Mapping[int, float]]
 
 
 class Done(Exception):
@@ -66,7 +67,8 @@ def by_sampler(make: Callable[..., BaseSampler], rung: int = 0) -> Method:
         if ours:
             evaluate.believe(lambda: _best(believed(study, catalogue), numbers))
         while True:
-            trial = _screened(study, table, evaluate, rung) if rung else _asked(study, table)
+            hope = partial(hoped, study, catalogue) if ours else None
+            trial = _screened(study, table, evaluate, rung, hope) if rung else _asked(study, table)
             value = evaluate(trial.params)
             if value is None:
                 _unfit(study, trial)
@@ -88,8 +90,8 @@ def _unfit(study: optuna.Study, trial: optuna.Trial) -> None:
     study.tell(trial, state=TrialState.PRUNED)
 
 
-def _screened(study: optuna.Study, table: Table, evaluate: Evaluate, rung: int) -> optuna.Trial:
-    """The best of some proposals after a brief training, as a search screens them."""
+def _screened(study: optuna.Study, table: Table, evaluate: Evaluate, rung: int, hope: Hope | None) -> optuna.Trial:
+    """Of some proposals, after a brief training, the one that most is hoped of; or that did best, if nobody hopes."""
     trials: dict[optuna.Trial, float] = {}
     while len(trials) < rung:
         trial = _asked(study, table)
@@ -99,7 +101,8 @@ def _screened(study: optuna.Study, table: Table, evaluate: Evaluate, rung: int) 
         else:
             trial.set_user_attr(SCREEN, value)
             trials[trial] = value
-    best = max(trials, key=lambda trial: trials[trial])
+    hopes = hope([trial.number for trial in trials]) if hope else {}
+    best = max(trials, key=lambda trial: (hopes.get(trial.number, 0.0), trials[trial]))
     for trial in trials:
         if trial is not best:
             study.tell(trial, state=TrialState.PRUNED)

@@ -1,7 +1,7 @@
 """What the trials of a study let expect of documents: brief trainings, running trials and all."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
@@ -20,6 +20,9 @@ OBSERVED = 120
 
 BRIEFED = 3
 """Brief trainings from which on they are modelled."""
+
+OPTIMISM = 1.5
+"""Standard deviations added to what is expected, where something is hoped."""
 
 OWN = 0.5
 """How much of what a trial did better than expected is believed to be its own; the rest is noise."""
@@ -120,13 +123,34 @@ def believed(study: Study, catalogue: Catalogue) -> dict[int, float]:
     values = np.array([trial.values[0] for trial in ended if trial.values is not None])
     if not ended:
         return {}
-    drawn = [one for one in (catalogue.random(Random(place)) for place in range(UNIT)) if one is not None]
     kept = _chosen(values)
     screened, ended, values = [one for one in past if one.screened], [ended[place] for place in kept], values[kept]
     unknown = np.full(len(screened), np.nan)
-    mean, _ = expectation([*ended, *screened], np.concatenate([values, unknown]), drawn).expected(looked(ended))
+    mean, _ = expectation([*ended, *screened], np.concatenate([values, unknown]), _unit(catalogue)).expected(
+        looked(ended)
+    )
     worth = mean + OWN * (squeezed(values) - mean)
     return {trial.number: float(own) for trial, own in zip(ended, worth, strict=True)}
+
+
+def hoped(study: Study, catalogue: Catalogue, numbers: Collection[int]) -> dict[int, float]:
+    """What the model hopes of trials that have been trained briefly, by number: the best is the one to train in full.
+
+    For one objective. Empty as long as no trial has been trained in full.
+    """
+    past = [trial for trial in history(study, None, catalogue) if trial.looked is not None]
+    past = [replace(trial, runs=trial.runs and trial.number not in numbers) for trial in past]
+    known = [trial for trial in past if trial.values is not None or trial.runs or trial.screened]
+    values = np.array([trial.values[0] if trial.values else np.nan for trial in known])
+    group = [trial for trial in known if trial.number in numbers]
+    if np.isnan(values).all() or not group:
+        return {}
+    mean, deviation = expectation(known, values, _unit(catalogue)).expected(looked(group))
+    return {trial.number: float(hope) for trial, hope in zip(group, mean + OPTIMISM * deviation, strict=True)}
+
+
+def _unit(catalogue: Catalogue) -> list[Looked]:
+    return [one for one in (catalogue.random(Random(place)) for place in range(UNIT)) if one is not None]
 
 
 def looked(trials: Sequence[Past]) -> list[Looked]:

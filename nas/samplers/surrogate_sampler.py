@@ -7,7 +7,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from nas.samplers.catalogue import Catalogue, Looked
-from nas.samplers.expectation import Expectation, expectation
+from nas.samplers.expectation import OPTIMISM, Expectation, expectation
 from nas.samplers.history import Past
 from nas.samplers.planned import PlannedSampler, keys
 from nas.samplers.surrogate import Array
@@ -23,9 +23,6 @@ WINDOW = 32
 
 ROUNDS, CHANGED = 2, 5
 """Rounds in which those that most is hoped of are changed, and how many."""
-
-OPTIMISM = 1.5
-"""Standard deviations added to what is expected."""
 
 
 class SurrogateSampler(PlannedSampler):
