@@ -3,9 +3,11 @@
 import json
 import warnings
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
+from keyword import iskeyword
 from pathlib import Path
 
 import torch
@@ -49,8 +51,13 @@ class Export:
 
     @property
     def graph(self) -> nn.Module:
-        """What is written as a graph."""
-        return folded(self.network) if self.fold else self.network
+        """What is written as a graph: a copy without names that are keywords of Python, which tracing cannot have."""
+        copy = folded(self.network) if self.fold else deepcopy(self.network)
+        for module in copy.modules():
+            named = list(module._modules.items())
+            module._modules.clear()
+            module._modules.update({f"_{name}" if iskeyword(name) else name: child for name, child in named})
+        return copy
 
     def image(self, count: int = 2) -> torch.Tensor:
         return torch.zeros(count, *self.source.shape)

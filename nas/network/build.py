@@ -59,7 +59,7 @@ class GraphSum(nn.Module):
 
     def __init__(self, chains: dict[str, dict[str, nn.Module]]) -> None:
         super().__init__()
-        self.nodes = tuple(chains)
+        self._sources = {node: tuple(terms) for node, terms in chains.items()}
         for node, terms in chains.items():
             sum_ = nn.Module()
             for source, chain in terms.items():
@@ -68,10 +68,10 @@ class GraphSum(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         values = {"in": x}
-        for node in self.nodes:
-            terms = [chain(values[source]) for source, chain in self.get_submodule(node).named_children()]
+        for (node, sources), chains in zip(self._sources.items(), self.children(), strict=True):
+            terms = [chain(values[source]) for source, chain in zip(sources, chains.children(), strict=True)]
             values[node] = reduce(torch.add, terms) if terms else torch.zeros_like(x)
-        return values[self.nodes[-1]]
+        return values[node]
 
 
 class Network(nn.Module):
