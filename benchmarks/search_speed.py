@@ -1,6 +1,7 @@
 """A whole search against a bare loop, and against the searches that people write by hand.
 
-    python benchmarks/search_speed.py [--quick] [--candidates 12] [--epochs 5] [--repeats 2] [--against NAME ...]
+    python benchmarks/search_speed.py [--quick] [--candidates 12] [--epochs 5] [--repeats 2] [--small]
+                                      [--against NAME ...]
 
 1. CPU seconds of all processes of `train.py +search=inception_cell`, W&B offline included, on two slots and on one,
    over those of one process that trains the same candidates for as many epochs in a plain loop of PyTorch
@@ -11,7 +12,7 @@
 3. Candidates an hour on two slots of one thread over one, while all slots are busy.
 
 Everything is measured in turns, and wants a machine that does nothing else. A candidate of five epochs takes about ten
-seconds; one of an epoch, two.
+seconds; one of an epoch, two, or with --small one.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from pathlib import Path
 
 from optuna.trial import FrozenTrial
 from processes import HERE, Spent, adopt_orphans, spent, spread
-from searches import counted, documents_of, search
+from searches import SMALL, counted, documents_of, search
 
 from environment import described
 
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--against", nargs="*", choices=[*BY_HAND], default=[*BY_HAND], metavar="NAME")
+    parser.add_argument("--small", action="store_true", help="candidates whose epoch takes one second, not two")
     options = parser.parse_args()
     if options.quick:
         options.candidates, options.epochs, options.repeats = 3, 1, 1
@@ -54,21 +56,24 @@ def main() -> None:
         against = [each for each in against if each != "sweeper"]
     with tempfile.TemporaryDirectory() as folder:
         measured = [
-            turn(Path(folder), repeat, options.candidates, options.epochs, against) for repeat in range(options.repeats)
+            turn(Path(folder), repeat, options.candidates, options.epochs, against, SMALL if options.small else ())
+            for repeat in range(options.repeats)
         ]
     for name in measured[0]:
         print(f"{name}: {spread([each[name] for each in measured])}")
 
 
-def turn(folder: Path, repeat: int, candidates: int, epochs: int, against: Sequence[str]) -> dict[str, float]:
+def turn(
+    folder: Path, repeat: int, candidates: int, epochs: int, against: Sequence[str], overrides: Sequence[str]
+) -> dict[str, float]:
     """The ratios of one turn, by what they are."""
-    two = search(folder, f"two_{repeat}", candidates, epochs, slots=2)
+    two = search(folder, f"two_{repeat}", candidates, epochs, 2, *overrides)
     trained = counted(folder / f"two_{repeat}")
     documents = folder / f"documents_{repeat}.json"
-    documents.write_text(json.dumps(documents_of(trained, epochs)))
+    documents.write_text(json.dumps(documents_of(trained, epochs, *overrides)))
     bare = spent([sys.executable, str(HERE / "plain_loop.py"), str(documents)], folder)
     others = {name: by_hand(name, documents) for name in against}
-    one = search(folder, f"one_{repeat}", candidates, epochs, slots=1)
+    one = search(folder, f"one_{repeat}", candidates, epochs, 1, *overrides)
     alone = counted(folder / f"one_{repeat}")
     seconds = {trial.user_attrs["digest"]: trial.user_attrs["seconds"] for trial in alone}
     every = {"two slots": two, "one slot": one, "bare loop": bare} | {BY_HAND[name]: others[name] for name in against}

@@ -14,6 +14,12 @@ from nas.search.search import candidate_space
 from nas.search.study import load_study, trials
 from nas.space.suggest import Recorded
 
+SMALL = (
+    "search.architecture.network.stem.values.width=16",
+    *(f"search.architecture.network.stage_{number}.depth=1" for number in (1, 2, 3)),
+)
+"""Overrides with which a candidate's epoch takes about a second."""
+
 
 def command(folder: Path, name: str, candidates: int, epochs: int, slots: int, *overrides: str) -> list[str]:
     """Random sampling without pruning, so that the trials of two searches are the same candidates."""
@@ -42,8 +48,8 @@ def counted(folder: Path) -> list[FrozenTrial]:
     return [trial for trial in trials(load_study(folder)) if states.word(trial) in states.COUNTED]
 
 
-def documents_of(trained: Sequence[FrozenTrial], epochs: int) -> list[object]:
-    composed = configuration(arguments_of(epochs))
+def documents_of(trained: Sequence[FrozenTrial], epochs: int, *overrides: str) -> list[object]:
+    composed = configuration([*arguments_of(epochs), *overrides])
     assert composed.space is not None
     space = candidate_space(composed.space, composed.training, composed.data(), 0, epochs)
     proposals = [propose(space, Recorded(trial.params)) for trial in trained]
