@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from search_parts import whole_search
+from search_parts import SEARCH, whole_search
 
 import nas
+from nas import command
 from nas.__main__ import main
 from nas.data.npz import load_npz
 from nas.training.recipe import METRIC
@@ -61,6 +62,19 @@ def test_other_trials_are_trained_again_to_the_same_figure(home: Path, capsys: p
     assert "note:" not in capsys.readouterr().out
     assert accuracy_of("out") == pytest.approx(best("out")[METRIC])
     assert main(command) == 0  # they are kept from now on
+
+
+def test_the_winner_of_finals_is_exported_with_the_weights_it_had_there(home: Path) -> None:
+    found = str(best()["trial"])
+    options = ["study.trials=4", "tracking=none", "search.finals.top=2", "search.finals.seeds=2"]
+    assert command.main([*SEARCH, *options]) == 0
+    assert len(list(Path("studies/tiny/weights").iterdir())) == 2  # the search's best, and the winner
+    assert "chosen" in best()
+    assert main(["export", "tiny", "--out", "out"]) == 0
+    assert accuracy_of("out") == pytest.approx(best()[METRIC])
+    assert "## Compared" in Path("out/README.md").read_text(encoding="utf-8")
+    assert main(["export", "tiny", "--trial", found, "--out", "as_found"]) == 0
+    assert accuracy_of("as_found") == pytest.approx(best("as_found")[METRIC])
 
 
 def test_with_one_objective_the_front_is_the_best(home: Path) -> None:
