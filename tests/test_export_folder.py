@@ -108,7 +108,8 @@ def build(folder: Path) -> Architecture:
 
 
 def assert_close(one: torch.Tensor, other: torch.Tensor) -> None:
-    torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+    """Up to the rounding of 32 bits, of which a network's largest output has the most."""
+    torch.testing.assert_close(one, other, rtol=0, atol=2e-5 * float(other.abs().max()))
 
 
 def onnx_outputs(path: Path, x: torch.Tensor) -> torch.Tensor:
