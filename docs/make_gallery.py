@@ -11,7 +11,7 @@ DOCS = Path(__file__).parent
 PICTURES = DOCS / "images" / "family"
 
 INTRODUCTION = """\
-# The family
+# The gallery of the family
 
 Every network is a document under `search_spaces/published`; nothing of it is code. Train one with
 `python train.py architecture=NAME`, list its ops with `python -m nas describe NAME`, draw it with

@@ -54,6 +54,8 @@ def test_every_command_is_one_that_can_be_given(
     monkeypatch.chdir(tmp_path)
     write_space(tmp_path / "my_space.yaml")
     match command.words:
+        case ("python", "train.py", "--help") | ("python", "-m", "nas", "--help"):
+            pass
         case ("python", "train.py", *settings) | ("python", "-m", "nas", "train", *settings):
             composes(settings, tmp_path)
         case ("python", "-m", "nas") | ("python3", "-m", "venv", ".venv") | (".", "activate"):
@@ -64,6 +66,8 @@ def test_every_command_is_one_that_can_be_given(
             parses(arguments, tmp_path)
         case ("python", script, *arguments) if script.startswith("benchmarks/"):
             takes(ROOT / script, arguments, tmp_path)
+        case ("sh", script, *_):
+            assert (ROOT / script).is_file()
         case ("pip", "install", *packages):
             are_packages(packages)
         case ("pytest", *arguments):

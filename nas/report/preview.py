@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from nas.architecture.context import context
-from nas.architecture.own_ops import import_own
 from nas.compose import Configuration, configuration
 from nas.errors import InputError
 from nas.pool import Died, Done, Failed, Need, Pool, Report, find_devices
@@ -49,7 +48,8 @@ def run(given: Namespace) -> None:
     for option, least in (("samples", 1), ("timed", 0)):
         if getattr(given, option) < least:
             raise InputError(f"--{option}: expected a whole number of at least {least}; got {getattr(given, option)}")
-    config = configuration(given.overrides)
+    own = [f"imports=[{','.join(given.imports)}]"] if given.imports else []  # what is timed imports them, too
+    config = configuration([*given.overrides, *own])
     to = console()
     for line in lines(config, given.samples, given.timed):
         say(to, line)
@@ -79,7 +79,6 @@ def prepared(config: Configuration) -> tuple[Prepared, str]:
     if config.space is None or config.space_name is None:
         raise InputError("preview: which space? Write +search=NAME, as for train.py")
     options = config.options
-    import_own(options["imports"])
     study = section(StudyOptions, options["study"], "study")
     trainer = section(TrainerOptions, options["trainer"], "trainer")
     data = config.data()
