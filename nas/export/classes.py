@@ -223,7 +223,7 @@ def _divided(shape: Shape, times: int) -> Shape:
 def _docstring(copies: Copies) -> list[str]:
     """The sketch of all copies; where widths differ, that of the first, with the place where it stands."""
     place = "" if len({sketch(node) for node in copies}) == 1 else f"In {copies[0].path.partition('.')[0]}: "
-    said = f'    """{place}{sketch(copies[0])}."""'
+    said = f'    """{place}{sketch(copies[0])}"""'
     if len(said) <= WIDTH:
         return [said]
     first, *rest = wrap(said[4:-3], WIDTH - 8, break_long_words=False)
