@@ -4,8 +4,9 @@ import ast
 import importlib
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from search_parts import write_space
 from nas.__main__ import VERBS, parser
 from nas.architecture import Architecture
 from nas.architecture.context import context
+from nas.architecture.ops import OPS
 from nas.architecture.placing import skeleton_path
 from nas.architecture.published import published_path
 from nas.compose import configuration
 from nas.search.spaces import at_data
 from nas.space.suggest import First
+from nas.training.recipe import Training
 
 KINDS = {"sh", "bash", "python", "yaml", "text"}
 """Of blocks: commands, scripts for SLURM, programs, documents, and what a program prints."""
@@ -173,6 +176,22 @@ def test_the_candidate_s_way_names_what_is_in_the_files() -> None:
         source = (page.parent / file).read_text(encoding="utf-8")
         for word in name.removesuffix(".py").split("."):
             assert re.search(rf"^ *(def|class) {word}\b", source, re.MULTILINE) or Path(file).name == name, name
+
+
+def test_the_page_on_the_language_has_all_of_it() -> None:
+    rows = [line.split("|") for line in (ROOT / "docs" / "language.md").read_text("utf-8").splitlines() if "|" in line]
+    for kind, op in OPS.items():
+        (row,) = [cells for cells in rows if f"`{kind}`" in cells[1]]
+        assert all(name.name in row[2] for name in fields(op) if name.name not in ("name", "copies")), kind
+    recipe = {name: default for cells in rows if len(cells) == 5 for name, default in listed(cells[1], cells[2])}
+    assert recipe == {name: str(value).lower() for name, value in Training().to_document().items()}
+
+
+def listed(names: str, defaults: str) -> Iterator[tuple[str, str]]:
+    """Of a row such as `momentum`, `nesterov` | 0.9, false; of rows of other tables nothing."""
+    found = re.findall(r"`(\w+)`", names)
+    values = [value.strip() for value in defaults.split(",")]
+    return zip(found, values, strict=True) if len(found) == len(values) else iter(())
 
 
 def test_pictures_are_small() -> None:
