@@ -102,7 +102,8 @@ def parses(arguments: Sequence[str], folder: Path) -> None:
 def takes(script: Path, arguments: Sequence[str], folder: Path) -> None:
     source = script.read_text(encoding="utf-8")
     assert all(f'"{argument}"' in source for argument in arguments if argument.startswith("--"))
-    composes(["+search=inception_cell", *(each for each in arguments if re.match(r"[\w.]+=", each))], folder)
+    if settings := [each for each in arguments if re.match(r"[\w.]+=", each)]:
+        composes(["+search=inception_cell", *settings], folder)
 
 
 def are_packages(packages: Sequence[str]) -> None:
