@@ -24,6 +24,7 @@ def train(job: Job, report: Callable[[int, dict[str, float]], int], threads: int
     result = search_targets.train(job, report, threads)
     assert isinstance(result, Result)
     if job.weights is not None:
+        job.weights.parent.mkdir(parents=True, exist_ok=True)
         job.weights.write_text(f"trained on both: {job.join}")
     if job.test and result.complete:
         return replace(result, test={"test/accuracy": result.value / 2, "test/loss": 1.0})
