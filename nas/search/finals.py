@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -9,6 +10,8 @@ from typing import Any, NamedTuple
 
 from nas.data.joined import joined_fingerprint
 from nas.errors import InputError
+from nas.samplers.catalogue import Catalogue
+from nas.samplers.expectation import believed
 from nas.search import states
 from nas.search.baselines import Baseline, Weights, candidate_of, in_skeleton, settings
 from nas.search.display import number_of
@@ -76,14 +79,19 @@ class Standing:
 
 
 def finalists(driver: Driver, kind: str) -> list[Network]:
-    """The best complete trials of different architectures, as networks to be trained anew: the most accurate, or where
-    a search has several objectives those of its Pareto front, in the order of its rule for the best."""
+    """The best complete trials of different architectures, as networks to be trained anew: the most accurate, and then
+    those that a model of all trials believes to be best, because the best of many is mostly lucky; where a search has
+    several objectives those of its Pareto front, in the order of its rule for the best."""
     space, top, epochs = driver.space, driver.search.finals.top, driver.search.finals.epochs
     complete = [trial for trial in trials(driver.study) if states.word(trial) == states.COMPLETE]
     if driver.objectives.several:
         complete = [trial for trial in complete if trial.number in driver.found.numbers]
     found: dict[str, Network] = {}
-    for trial in driver.objectives.ranked(complete):
+    ranked = driver.objectives.ranked(complete)
+    if not driver.objectives.several and top > 1:
+        worth = believed(driver.study, Catalogue(space))
+        ranked[1:] = sorted(ranked[1:], key=lambda trial: -worth.get(trial.number, -math.inf))
+    for trial in ranked:
         if len(found) < top and trial.user_attrs["digest"] not in found:
             candidate = propose(space, Recorded(trial.params))
             assert isinstance(candidate, Candidate), "a complete trial was a candidate"

@@ -1,20 +1,23 @@
-"""Screens candidates in groups: of each group the one with the best score is trained, the others end as screened."""
+"""Screens candidates in groups: of each group the one that most is hoped of is trained, the others end as screened."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from nas.architecture import Architecture
 from nas.architecture.plan import ShapeError
+from nas.samplers.catalogue import Catalogue
+from nas.samplers.expectation import hoped
 from nas.search import states
 from nas.search.ledger import TWIN_OF, Ledger, group_of
 from nas.search.parents import Parents
 from nas.search.places import brief_checkpoint
 from nas.search.proposal import Candidate
 from nas.search.proposer import Proposer
-from nas.search.screen import INHERITED, Screen
+from nas.search.screen import INHERITED, TRAINING, Screen
 from nas.search.study import trials
 from nas.training.job import Glance, Job
 from nas.training.result import Result, Score
@@ -29,9 +32,10 @@ class Screening:
 
     A group is the trials that have the number of its first one as their attribute `GROUP` (`nas.search.ledger`). It
     grows until `screen.of` of them have a score, so that one that fails is replaced, or until nothing more can be
-    proposed. Then the best is trained. What stands is read from the study whenever something has happened, so that a
-    group which a kill has left half screened goes on, and drivers that share a study come to one result; a claim
-    makes sure that no more than one of a group is trained.
+    proposed. Then the best is trained: the one with the highest score, or where scores of different groups are of one
+    kind, the one that they let a model of all trials hope most of. What stands is read from the study whenever
+    something has happened, so that a group which a kill has left half screened goes on, and drivers that share a study
+    come to one result; a claim makes sure that no more than one of a group is trained.
 
     `train` has a trial trained.
     """
@@ -131,13 +135,26 @@ class Screening:
         own = {number: trial for number, trial in self._waiting.items() if group_of(trial) == group}
         if not own:
             return
-        best = self.ledger.claim(f"group/{group}", max(scores, key=lambda number: (scores[number], -number)))
+        hopes = self._hopes(scores)
+        best = self.ledger.claim(f"group/{group}", max(scores, key=lambda number: (hopes[number], -number)))
         for number in own:
             del self._waiting[number]
         for number, trial in own.items():
             if number != best:
-                reason = f"scores {scores[number]:.4g}, trial {best} {scores[best]:.4g}"
+                reason = f"scores {scores[number]:.4g}; trial {best}, {scores[best]:.4g}, is trained"
                 self.proposer.forget(trial.user_attrs["key"], number)
                 self.proposer.end(trial, states.SCREENED, told=TrialState.PRUNED, reason=reason)
         if best in own:
             self.train(best)
+
+    def _hopes(self, scores: Mapping[int, float]) -> Mapping[int, float]:
+        """Larger for what is rather to be trained; the scores themselves before any trial is complete."""
+        assert self.screen is not None
+        if self.screen.by != TRAINING or len(self.study.directions) > 1:
+            return scores
+        hopes = hoped(self.study, self._catalogue, scores.keys())
+        return hopes if hopes.keys() == scores.keys() else scores
+
+    @cached_property
+    def _catalogue(self) -> Catalogue:
+        return Catalogue(self.proposer.space)
