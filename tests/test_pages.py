@@ -118,7 +118,7 @@ def are_packages(packages: Sequence[str]) -> None:
 def choose_tests(arguments: Sequence[str]) -> None:
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     for argument in arguments:
-        assert argument == "-m" or f'"{argument}: ' in project or (ROOT / argument).is_file()
+        assert argument in ("-m", "-n", "2") or f'"{argument}: ' in project or (ROOT / argument).is_file()
 
 
 @pytest.mark.parametrize("block", blocks("bash"), ids=str)
