@@ -10,13 +10,16 @@ import pytest
 from optuna.trial import TrialState, create_trial
 from search_parts import tiny_space
 
+from nas.architecture.context import context
 from nas.samplers.catalogue import Catalogue, Looked
 from nas.samplers.distances import Distances
-from nas.samplers.expectation import OBSERVED, believed, expectation, hoped, looked
+from nas.samplers.expectation import OBSERVED, believed, expectation, feasibility, hoped, looked
 from nas.samplers.history import SCREEN, Past, history
 from nas.samplers.planned import distribution
 from nas.samplers.surrogate import Array, squeezed
+from nas.samplers.surrogate_sampler import SurrogateSampler
 from nas.search import states
+from nas.search.proposal import TrialSuggest
 
 CONV = {"op": "conv", "kernel": 3, "width": 8}
 BRANCH = {"choice": {"absent": None, "small": [{"op": "conv", "kernel": 1, "width": 4}], "large": [CONV]}}
@@ -186,3 +189,26 @@ def test_bad_failures_say_little_of_the_good_ones() -> None:
     good = np.linspace(0.8, 0.9, 20)
     mild, severe = (squeezed(np.append(good, low)) for low in (0.6, 0.1))
     assert severe[-2] - severe[-3] > 0.5 * (mild[-2] - mild[-3])
+
+
+def test_infeasible_trials_say_where_others_will_be_infeasible_and_nothing_of_accuracy() -> None:
+    space = tiny_space(width={"int": [1, 16]})
+    catalogue = Catalogue(space)
+    study = optuna.create_study(direction="maximize", sampler=SurrogateSampler(catalogue, seed=0))
+    for _ in range(20):  # wide networks are better, and those wider than 8 are not feasible
+        trial = study.ask()
+        space.sample(TrialSuggest(trial), context)
+        width = trial.params["network.body.width"]
+        if width > 8:
+            trial.set_constraint("memory", 1.0)
+            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        else:
+            study.tell(trial, width)
+    drawn = [one for one in (catalogue.random(Random(seed)) for seed in range(50)) if one is not None]
+    past = history(study, None, catalogue)
+    model = feasibility(past, drawn)
+    assert model is not None
+    wide = np.array([one.parameters["network.body.width"] > 8 for one in drawn])
+    likely = model.expected(drawn)[0]
+    assert likely[wide].mean() < 0.4 < 0.6 < likely[~wide].mean()
+    assert feasibility([trial for trial in past if not trial.infeasible], drawn) is None

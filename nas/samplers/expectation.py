@@ -111,6 +111,15 @@ def _briefly(past: Sequence[Past], drawn: Sequence[Looked]) -> tuple[Expectation
     return Expectation.of(documents, seen, drawn), told
 
 
+def feasibility(past: Sequence[Past], drawn: Sequence[Looked]) -> Expectation | None:
+    """How likely documents are to be feasible by the last trials, from 0 to 1 or a little beyond; None if all were."""
+    ended = [trial for trial in past if trial.looked is not None and (trial.infeasible or trial.values is not None)]
+    ended = ended[-OBSERVED:]
+    if not any(trial.infeasible for trial in ended):
+        return None
+    return Expectation.of(looked(ended), np.array([float(not trial.infeasible) for trial in ended]), drawn)
+
+
 def believed(study: Study, catalogue: Catalogue) -> dict[int, float]:
     """What each trial of a study with one objective is believed to be worth, by its number; larger is better.
 

@@ -27,6 +27,8 @@ class Past:
     runs: bool
     brief: float | None = None
     """What a brief training gave, unless the trial failed after it."""
+    infeasible: bool = False
+    """It broke a constraint."""
 
     @property
     def screened(self) -> bool:
@@ -67,7 +69,7 @@ def _read(study: Study, trial: FrozenTrial, parameters: Mapping[str, Scalar], ca
     except InputError:
         return None
     runs = not trial.state.is_finished()
-    return Past(trial.number, looked, _values(study, trial), runs, _brief(study, trial))
+    return Past(trial.number, looked, _values(study, trial), runs, _brief(study, trial), _infeasible(trial))
 
 
 def _brief(study: Study, trial: FrozenTrial) -> float | None:

@@ -7,7 +7,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from nas.samplers.catalogue import Catalogue, Looked
-from nas.samplers.expectation import OPTIMISM, Expectation, expectation
+from nas.samplers.expectation import OPTIMISM, Expectation, expectation, feasibility
 from nas.samplers.history import Past
 from nas.samplers.planned import PlannedSampler, keys
 from nas.samplers.surrogate import Array
@@ -25,13 +25,22 @@ ROUNDS, CHANGED = 2, 5
 """Rounds in which those that most is hoped of are changed, and how many."""
 
 
+INFEASIBLE = 60
+"""Infeasible trials that the model is given: the last."""
+
+RARE = 0.3
+"""Chance of being feasible below which less is hoped of a document."""
+
+
 class SurrogateSampler(PlannedSampler):
     """Documents are drawn at random, and those that the model hopes most of are changed, tried or not; the model is in
     `nas.samplers.expectation`.
 
     Trials that run are taken to give what is expected of them, so that workers that ask at once are sent to different
-    places; failed and infeasible ones to give the worst that was seen. Several objectives are weighed at random, anew
-    for each trial (Knowles 2006, ParEGO). The same history and seed give the same proposal.
+    places, and so are infeasible ones, of whose accuracy nothing is known; failed ones to give the worst. How
+    likely a document is to be feasible is a model of its own, and less is hoped of what hardly ever is. Several
+    objectives are weighed at random, anew for each trial (Knowles 2006, ParEGO). The same history and seed give the
+    same proposal.
     """
 
     def __init__(self, catalogue: Catalogue, seed: int | None = None, startup: int = STARTUP) -> None:
@@ -39,23 +48,24 @@ class SurrogateSampler(PlannedSampler):
         self._startup = startup
 
     def propose(self, study: Study, trial: FrozenTrial, past: Sequence[Past]) -> Looked | None:
-        known = [other for other in past if other.looked is not None]
+        old = {other.number for other in [other for other in past if other.infeasible][:-INFEASIBLE]}
+        known = [other for other in past if other.looked is not None and other.number not in old]
         if len(past) < self._startup or not any(other.values for other in known):
             if past:
                 self._drawn(len(past), past)  # now rather than all at once when the model is asked first
             return None
         drawn = [looked for step in range(1, self._startup + 1) for looked in self._drawn(step, past)]
-        model = expectation(known, self._scalars(known), drawn)
+        model, fits = expectation(known, self._scalars(known), drawn), feasibility(past, drawn)
         steps = range(max(1, len(past) - WINDOW), len(past) + 1)
         found = {looked.key: looked for step in steps for looked in self._drawn(step, past)}
         found |= {looked.key: looked for looked in model.seen}
-        hopes = _hopes(model, list(found.values()))
+        hopes = _hopes(model, fits, list(found.values()))
         for _ in range(ROUNDS):
             parents = sorted(hopes, key=lambda key: -hopes[key])[:CHANGED]
             changed = self._changed([found[key] for key in parents])
             new = {looked.key: looked for looked in changed if looked.key not in found}
             found |= new
-            hopes |= _hopes(model, list(new.values()))
+            hopes |= _hopes(model, fits, list(new.values()))
         untried = hopes.keys() - keys(past)
         return found[max(sorted(untried), key=lambda key: hopes[key])] if untried else None
 
@@ -63,7 +73,8 @@ class SurrogateSampler(PlannedSampler):
         """A number for each trial, not a number where it runs or was screened; what failed is as bad as the worst."""
         sound = np.array([trial.values is not None for trial in known])
         values = np.array([trial.values for trial in known if trial.values is not None])
-        scalars = np.where([trial.runs or trial.screened for trial in known], np.nan, 0.0)
+        untold = [trial.runs or trial.screened or trial.infeasible for trial in known]
+        scalars = np.where(untold, np.nan, 0.0)
         if values.shape[1] == 1:
             scalars[sound] = values[:, 0]
         else:
@@ -88,8 +99,11 @@ class SurrogateSampler(PlannedSampler):
         return [looked for looked in changed if looked is not None]
 
 
-def _hopes(model: Expectation, documents: Sequence[Looked]) -> dict[str, float]:
+def _hopes(model: Expectation, fits: Expectation | None, documents: Sequence[Looked]) -> dict[str, float]:
     if not documents:
         return {}
     mean, deviation = model.expected(documents)
-    return {looked.key: float(hope) for looked, hope in zip(documents, mean + OPTIMISM * deviation, strict=True)}
+    hopes = mean + OPTIMISM * deviation
+    if fits is not None:
+        hopes += np.log(fits.expected(documents)[0].clip(0.05, RARE) / RARE)
+    return {looked.key: float(hope) for looked, hope in zip(documents, hopes, strict=True)}

@@ -121,6 +121,7 @@ def main() -> None:
 
 def _make(spec: dict[str, Any], group: str, entity: str, project: str, runs: list[str]) -> Created:
     import wandb
+
     from nas.tracking.workspace import save
 
     sweep, workspace, problems = None, None, []
