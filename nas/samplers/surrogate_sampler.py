@@ -24,7 +24,6 @@ WINDOW = 32
 ROUNDS, CHANGED = 2, 5
 """Rounds in which those that most is hoped of are changed, and how many."""
 
-
 INFEASIBLE = 60
 """Infeasible trials that the model is given: the last."""
 
@@ -70,7 +69,8 @@ class SurrogateSampler(PlannedSampler):
         return found[max(sorted(untried), key=lambda key: hopes[key])] if untried else None
 
     def _scalars(self, known: Sequence[Past]) -> Array:
-        """A number for each trial, not a number where it runs or was screened; what failed is as bad as the worst."""
+        """A number for each trial, not a number where it runs, was screened or is infeasible; what failed is as bad as
+        the worst."""
         sound = np.array([trial.values is not None for trial in known])
         values = np.array([trial.values for trial in known if trial.values is not None])
         untold = [trial.runs or trial.screened or trial.infeasible for trial in known]

@@ -133,8 +133,8 @@ def _numbers(progress: Progress) -> dict[str, object]:
     numbers: dict[str, object] = {f"states/{state}": counts[state] for state in states.STATES}
     numbers |= {f"rate/{state}": counts[state] / proposed for state in states.STATES if state not in states.COUNTED}
     numbers |= {"architectures": len(progress.architectures), "retried": progress.retried}
-    if progress.now > progress.started:
-        numbers["utilisation"] = progress.busy / progress.devices / (progress.now - progress.started)
+    if progress.utilisation is not None:
+        numbers["utilisation"] = progress.utilisation
     if (best := progress.best) is not None:
         numbers |= {"best/value": best.value, "best/trial": best.number}
         numbers |= {"best/parameters": best.parameters, "best/macs": best.macs}
