@@ -23,11 +23,13 @@ from typing import Any
 import yaml
 
 from environment import described
-from nas.search.files import TRIALS
+from nas.search.files import FINALS_TABLE, TRIALS
 from nas.search.statistics import paired_bootstrap, spread
 
 ROOT = Path(__file__).parent.parent
 BASELINES = "resnet18,inception_v3.a"
+SEARCHED = {"finalist": "seed_{}", "control": "seed_{}-control"}
+"""The studies that networks of these kinds come from."""
 
 
 def main() -> None:
@@ -88,10 +90,14 @@ def report(folder: Path, searches: int) -> None:
     for seed, found in finals.items():
         for network in found["networks"]:
             validation, test = network["validation"], network["test"]
+            cost = seconds(folder / f"seed_{seed}" / FINALS_TABLE, network["name"])
+            cost += (
+                seconds(folder / SEARCHED[network["kind"]].format(seed) / TRIALS) if network["kind"] in SEARCHED else 0
+            )
             print(
                 f"search {seed}: {network['name']:<18} validation {validation['mean']:.4f} ± {validation['std']:.4f}, "
                 f"test {test['mean']:.4f} ± {test['std']:.4f}, {network['parameters']} parameters, "
-                f"{network['macs']} MACs"
+                f"{network['macs']} MACs, {cost:.0f} s of training in all"
             )
     ours, control = ([tests(found, kind) for found in finals.values()] for kind in ("finalist", "control"))
     for name, values in (("ours", ours), ("random", control)):
@@ -102,8 +108,8 @@ def report(folder: Path, searches: int) -> None:
         f"to {100 * found.high:+.2f} (hierarchical bootstrap, {len(ours)} searches, {len(ours[0])} training seeds); "
         f"ahead in {found.ahead:.0%} of resamples"
     )
-    for kind, name in (("ours", "seed_{}"), ("random", "seed_{}-control")):
-        costs = [seconds(folder / name.format(seed)) for seed in finals]
+    for kind, name in SEARCHED.items():
+        costs = [seconds(folder / name.format(seed) / TRIALS) for seed in finals]
         print(f"{kind}: {spread(costs)} s of training a search")
 
 
@@ -113,10 +119,11 @@ def tests(found: Mapping[str, Any], kind: str) -> list[float]:
     return [network["test"]["values"][str(seed)] for seed in found["seeds"]]
 
 
-def seconds(folder: Path) -> float:
-    """Of all trainings of a search."""
-    with (folder / TRIALS).open(encoding="utf-8", newline="") as file:
-        return sum(float(row["seconds"] or 0) for row in csv.DictReader(file))
+def seconds(table: Path, network: str | None = None) -> float:
+    """Of all trainings in a table, or of those of one network: its settings that were tried, and the final ones."""
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if network is None or row["network"] == network]
+        return sum(float(row["seconds"] or 0) for row in rows)
 
 
 if __name__ == "__main__":
