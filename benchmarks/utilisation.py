@@ -40,7 +40,7 @@ from nas.search.search import candidate_space
 from nas.search.simulation import SimulatedPool
 from nas.search.study import open_study, trials
 from nas.space.space import Space
-from nas.tracking.tracker import NoTracker
+from nas.tracking import Tracker
 from nas.training.job import Job
 
 EPOCHS = 8
@@ -177,7 +177,7 @@ def searched(
             search=SearchOptions(Budget(), per_architecture=count),
             needs=Needs.from_option(1),
             seed=seed,
-            tracker=NoTracker(),
+            tracker=Tracker(),
             display=LineDisplay(Console(file=nowhere, width=100)),
             folder=Path(folder),
             stopping=lambda: Stop.NO,

@@ -2,10 +2,10 @@
 
 import sys
 from collections.abc import Sequence
-from io import TextIOWrapper
+from functools import partial
 
 from nas.errors import InputError
-from nas.program import nobody_reads, program
+from nas.program import program, status
 
 USAGE = """\
 Train one network, or search for one.
@@ -24,24 +24,9 @@ training.lr=0.01 search.architecture.cells.normal.depth=2; `--help` lists what t
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; gives back its exit status. Input that is refused is one message, without a traceback."""
+    """Runs the command; gives back its exit status."""
     given = sys.argv[1:] if arguments is None else list(arguments)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without "×" or "→" is no reason to end
-    try:
-        if any(argument in ("-h", "--help") for argument in given):
-            return _help()
-        return _run(given)
-    except BrokenPipeError:
-        nobody_reads()
-        return 0
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    return status(_help if any(argument in ("-h", "--help") for argument in given) else partial(_run, given))
 
 
 def _run(given: Sequence[str]) -> int:

@@ -32,7 +32,7 @@ from nas.search.pruning import COSTS
 from nas.search.samplers import SeededSampler
 from nas.search.study import held, open_study, trials
 from nas.space.space import Space
-from nas.tracking.tracker import NoTracker, Tracker
+from nas.tracking import Tracker
 from nas.training.job import Job
 
 DEFAULTS: dict[str, Any] = {"name": None, "seed": 0, "folder": "studies", "failures": 10}
@@ -183,7 +183,7 @@ def driver(
             search=search,
             needs=needs,
             seed=seed,
-            tracker=tracker or NoTracker(),
+            tracker=tracker or Tracker(),
             display=LineDisplay(console or Console(quiet=True)),
             folder=folder,
             stopping=stopping,

@@ -14,7 +14,7 @@ ROOT = Path(nas.__file__).parent
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
-    "program": set(),
+    "program": {"errors"},
     "space": {"errors"},
     "architecture": {"space", "errors"},
     "cost": {"architecture", "errors"},
@@ -45,29 +45,15 @@ MAY_IMPORT: dict[str, set[str]] = {
         ),
     },
     "report": {
-        *("architecture", "compose", "cost", "data", "drawing", "pool", "search", "space", "training", "errors")
+        *("architecture", "compose", "cost", "data", "drawing", "overrides", "pool", "search", "space", "training"),
+        "errors",
     },
     "export": {
         *("architecture", "compose", "data", "drawing", "network", "pool", "report", "search", "space", "training"),
         *("weights", "errors"),
     },
     "command": {"architecture", "compose", "cost", "drawing", "program", "search", "space", "errors"},
-    "__main__": {
-        *(
-            "architecture",
-            "command",
-            "compose",
-            "cost",
-            "drawing",
-            "overrides",
-            "program",
-            "search",
-            "space",
-            "tracking",
-            "weights",
-        ),
-        *("export", "report", "errors"),
-    },
+    "__main__": {"architecture", "command", "export", "program", "errors"},
 }
 """What each part of the library may import of the others. A new part says here where it stands."""
 

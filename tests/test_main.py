@@ -1,4 +1,4 @@
-"""The commands of `python -m nas`."""
+"""The commands of `python -m nas`, and those on networks."""
 
 import subprocess
 import sys
@@ -6,6 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from verbs import refused, said
 
 from nas.__main__ import VERBS, main
 
@@ -16,19 +17,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """What a refused command says, in one line on stderr."""
-    assert main(arguments) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    (line,) = said.err.splitlines()
-    assert line.startswith("error: ")
-    return line
-
-
 def test_draw_writes_a_picture_named_after_the_network(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["draw", "inception_v3"]) == 0
-    assert capsys.readouterr().out == "inception_v3.svg\n"
+    assert said(capsys, "draw", "inception_v3") == "inception_v3.svg\n"
     assert ElementTree.parse(folder / "inception_v3.svg").getroot().get("role") == "img"
 
 
@@ -40,10 +30,9 @@ def test_draw_writes_one_cell_where_it_is_told(folder: Path) -> None:
 
 
 def test_describe_prints_the_table_at_a_size_and_number_of_classes(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["describe", "bn_inception", "--size", "64", "--classes", "10"]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("input 3×64×64, depth 34, training keeps ")
-    assert "linear 10 " in said
+    table = said(capsys, "describe", "bn_inception", "--size", "64", "--classes", "10")
+    assert table.startswith("input 3×64×64, depth 34, training keeps ")
+    assert "linear 10 " in table
 
 
 @pytest.mark.parametrize(
@@ -51,6 +40,7 @@ def test_describe_prints_the_table_at_a_size_and_number_of_classes(capsys: pytes
     [
         (["draw", "inception_v33"], "no published network 'inception_v33'; did you mean 'inception_v3'"),
         (["describe", "missing.yaml"], "no file 'missing.yaml'"),
+        (["describe", "broken.yaml"], "broken.yaml"),
         (["draw", "inception_v3", "--cell", "z"], "no cell or op 'z'"),
         (["draw", "inception_v3", "--out", "x.jpg"], "a picture is .svg or .png; got 'x.jpg'"),
         (["draw", "inception_v3", "--out", "no/such/x.svg"], "cannot write 'no/such/x.svg': No such file or directory"),
@@ -63,13 +53,9 @@ def test_describe_prints_the_table_at_a_size_and_number_of_classes(capsys: pytes
 def test_refused_input_is_one_line_and_writes_nothing(
     arguments: list[str], expected: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert expected in refusal(capsys, *arguments)
-    assert list(folder.iterdir()) == []
-
-
-def test_a_document_that_is_none_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "broken.yaml").write_text("architecture: {network: [", encoding="utf-8")
-    assert "broken.yaml" in refusal(capsys, "describe", "broken.yaml")
+    assert expected in refused(capsys, *arguments)
+    assert [path.name for path in folder.iterdir()] == ["broken.yaml"]
 
 
 @pytest.mark.parametrize("verb", ["draw", "describe"])
@@ -93,3 +79,9 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
             main([*verb, "--help"])
         assert stopped.value.code == 0
         assert "usage: python -m nas" in capsys.readouterr().out
+
+
+def test_help_imports_nothing_that_takes_long() -> None:
+    code = "import sys, nas.__main__ as main; main.parser(); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert not {"optuna", "hydra", "numpy", "yaml", "rich", "wandb", "torch"} & set(loaded)

@@ -39,7 +39,7 @@ def test_a_preview_times_some_candidates_in_processes_of_their_own(capsys: pytes
     [
         (["data=npz", "data.path=images.npz"], "which space"),
         ([*SEARCH, "search.budget.parameters=1", "--timed", "0"], "none of 300 random candidates fits"),
-        ([*SEARCH, "--samples", "0"], "--samples: expected a whole number of at least 1; got 0"),
+        ([*SEARCH, "--samples", "0"], "--samples: expected at least 1; got 0"),
         (["+search=tiny.yaml", "data=npz", "data.path=nowhere.npz"], "nowhere.npz"),
     ],
 )

@@ -20,7 +20,7 @@ from nas.search.importance import LEAST, importances
 from nas.search.objectives import ONE
 from nas.search.progress import Progress
 from nas.search.study import IDENTITY
-from nas.tracking import NoTracker
+from nas.tracking import Tracker
 
 
 def trial(number: int, value: float, parameters: int, width: int = 3, state: str = "complete") -> FrozenTrial:
@@ -89,7 +89,7 @@ def test_what_takes_time_is_told_ever_more_rarely() -> None:
 def test_where_nearly_all_proposals_are_rejected_few_of_them_are_told() -> None:
     told = []
 
-    class Heard(NoTracker):
+    class Heard(Tracker):
         def finish(self, number: int, *ended: object) -> None:  # type: ignore[override]
             told.append(number)
 

@@ -34,7 +34,7 @@ from nas.search.screen import Screen
 from nas.search.screening import Screening
 from nas.search.states import SCORE
 from nas.search.study import JOURNAL, trials
-from nas.tracking.tracker import NoTracker
+from nas.tracking import Tracker
 from nas.training.result import Score
 
 WIDTH = {"by": "zen", "of": 3}  # of the tested pool's targets, a proxy is the width
@@ -221,7 +221,7 @@ def test_every_screened_candidate_has_a_run_that_says_so(tmp_path: Path) -> None
     assert all(summary[SCORE] == trials(running.study)[number].user_attrs[SCORE] for number, _, summary in heard.told)
 
 
-class Heard(NoTracker):
+class Heard(Tracker):
     """Keeps how candidates end."""
 
     def __init__(self) -> None:

@@ -27,7 +27,7 @@ from nas.search.options import Budget, SearchOptions, StudyOptions
 from nas.search.samplers import SeededSampler
 from nas.search.simulation import SimulatedPool
 from nas.search.study import trials
-from nas.tracking.tracker import NoTracker
+from nas.tracking import Tracker
 from nas.training.job import Glance, Job
 from nas.training.recipe import METRIC
 from nas.training.result import Answer
@@ -292,7 +292,7 @@ def searched(
         search=SearchOptions(Budget(), per_architecture=count, screen=screen),
         needs=needs,
         seed=0,
-        tracker=NoTracker(),
+        tracker=Tracker(),
         display=LineDisplay(Console(quiet=True)),
         folder=folder,
         stopping=lambda: Stop.NO,

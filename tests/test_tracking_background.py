@@ -1,11 +1,11 @@
-"""Tests of nas.tracking.background: the search never waits for a tracker."""
+"""The search never waits for a tracker."""
 
 from threading import Event, get_ident
 
-from nas.tracking.background import InBackground
+from nas.tracking import InBackground, Tracker
 
 
-class Slow:
+class Slow(Tracker):
     """Does nothing before it is released, and remembers what it was told."""
 
     def __init__(self):
@@ -35,6 +35,9 @@ class Slow:
     def close(self):
         self._note("close")
 
+    def hurry(self):
+        self.released.set()
+
     def where(self):
         return f"heard {len(self.told)}"
 
@@ -50,7 +53,7 @@ class Broken(Slow):
 
 def in_background(tracker, patience=20.0):
     warnings = []
-    return InBackground(tracker, hurry=tracker.released.set, patience=patience, warn=warnings.append), warnings
+    return InBackground(tracker, patience, warnings.append), warnings
 
 
 def test_calls_return_while_the_tracker_is_still_busy_with_the_first():
@@ -98,8 +101,8 @@ def test_close_hurries_a_tracker_that_takes_too_long_and_loses_nothing():
 
 def test_close_gives_up_on_a_tracker_that_never_ends_and_says_so():
     slow = Slow()
-    warnings = []
-    tracker = InBackground(slow, hurry=lambda: None, patience=0.02, warn=warnings.append)
+    slow.hurry = lambda: None
+    tracker, warnings = in_background(slow, patience=0.02)
     tracker.start(0, {}, {})
     tracker.close()
     slow.released.set()

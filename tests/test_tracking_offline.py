@@ -1,21 +1,18 @@
 """Tests of nas.tracking.offline: W&B's files are read as W&B reads them, whole or torn."""
 
 import json
-import os
 import subprocess
 import sys
 import zlib
-from pathlib import Path
 from struct import pack
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tracking_parts import on_disk
+from tracking_parts import on_disk, run_program, tracker_of
 from wandb_server import forget_account
 
 from nas.errors import InputError
-from nas.tracking import About, WandbTracker
 from nas.tracking.offline import _messages, last_step, read_run, read_runs
 
 BLOCK = 32768
@@ -69,12 +66,8 @@ def study(monkeypatch, tmp_path):
     return tmp_path / "study"
 
 
-def tracker(study):
-    return WandbTracker(About("tiny", "identity", study), pytest.fail)
-
-
 def test_a_run_reads_as_in_the_reader_of_wandb_itself(study):
-    mirror = tracker(study)
+    mirror = tracker_of(study)
     mirror.start(7, {"width": 64, "note": "é" * 50_000}, {"macs": 10**12, "digest": "abc"})
     for epoch in range(300):
         mirror.report(7, epoch, {"val/accuracy": epoch / 300, "train/loss": 1e-30 * epoch})
@@ -108,7 +101,7 @@ def test_a_run_reads_as_in_the_reader_of_wandb_itself(study):
 
 
 def test_a_candidate_that_went_on_later_reads_as_one_run(study):
-    first = tracker(study)
+    first = tracker_of(study)
     first.start(0, {"width": 8}, {})
     first.report(0, 1, {"loss": 3.0})
     first.report(0, 2, {"loss": 2.0})
@@ -116,7 +109,7 @@ def test_a_candidate_that_went_on_later_reads_as_one_run(study):
     (interrupted,) = on_disk(study)
     assert (interrupted.exit_code, interrupted.tags) == (255, ("interrupted",))
 
-    then = tracker(study)
+    then = tracker_of(study)
     then.start(0, {"width": 8}, {})
     then.report(0, 2, {"loss": 2.5})
     then.report(0, 3, {"loss": 1.0})
@@ -136,20 +129,19 @@ from pathlib import Path
 from nas.tracking import About, open_tracker
 from nas.tracking.offline import read_runs
 study = Path(sys.argv[1])
-tracker = open_tracker("wandb", About("tiny", "identity", study), print)
+tracker = open_tracker("wandb", About("tiny", "id", study), print)
 tracker.start(0, {"width": 8}, {})
 tracker.report(0, 1, {"loss": 3.0})
 while not any(run.history for run in read_runs(study / "wandb").values()):
     time.sleep(0.05)
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    subprocess.run([sys.executable, "-c", program, str(study)], env=environment, timeout=60)
+    run_program(program, study)
     (killed,) = on_disk(study)
     assert [row["loss"] for row in killed.history] == [3.0]
     assert killed.exit_code != 0
 
-    then = tracker(study)
+    then = tracker_of(study)
     then.start(0, {"width": 8}, {})
     then.report(0, 2, {"loss": 2.0})
     then.finish(0, "complete", {})

@@ -1,11 +1,13 @@
 """W&B down, slow, with a wrong key or over its quota: the search goes on, says so once, and nothing is lost."""
 
+from argparse import Namespace
+
 import pytest
 from tracking_parts import arrived, log_in, measured, on_disk, one_candidate, synced, tracker_of
 from wandb_server import forget_account, serving
 
 from nas.errors import InputError
-from nas.tracking.upload import upload
+from nas.tracking.upload import run
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +68,7 @@ def test_a_key_that_is_not_at_hand_later_uploads_nothing_and_says_so(study, monk
     with serving() as server:
         monkeypatch.setenv("WANDB_BASE_URL", server.url)
         with pytest.raises(InputError, match="nobody is logged in"):
-            upload(study, print)
+            run(Namespace(study=study))
     assert server.operations == []
 
 

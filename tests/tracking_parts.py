@@ -1,6 +1,7 @@
 """What tests of the W&B tracker share: trackers, a candidate's way through them, and what came of it."""
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -44,6 +45,14 @@ def synced(line: str) -> int:
     """Runs the command that a tracker's `where` gives; returns W&B's own exit status."""
     command = shlex.split(line.splitlines()[0].split("upload them: ")[1].removeprefix("wandb login && "))
     return subprocess.run([sys.executable, "-m", *command], capture_output=True, timeout=60).returncode
+
+
+def run_program(program: str, study: Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Runs a program that imports this project and is given the study's folder."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "TERM": "xterm"}
+    return subprocess.run(
+        [sys.executable, "-c", program, str(study)], env=environment, text=True, timeout=60, **options
+    )
 
 
 def measured(run: TrackedRun | ArrivedRun) -> list[dict[str, Any]]:

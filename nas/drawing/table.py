@@ -1,14 +1,28 @@
-"""A table of an architecture's ops: what each is, what comes out, its parameters and multiply-adds, and totals."""
+"""A table of the ops of a network: what each is, what comes out, its parameters and MACs (`python -m nas describe`)."""
 
+from argparse import Namespace
 from collections.abc import Sequence
 
+from nas.architecture import Architecture
 from nas.architecture.ops import Aux
-from nas.architecture.plan import Node
+from nas.architecture.plan import Node, ShapeError, plan
 from nas.architecture.shapes import written
 from nas.architecture.sketch import sketch
 from nas.cost import cost_of
 
 HEADER = ("op", "what", "output", "parameters", "MACs")
+
+
+def run(given: Namespace) -> None:
+    architecture = Architecture.load(given.network, given.variant)
+    shape = architecture.input if given.size is None else (architecture.input[0], given.size, given.size)
+    classes = given.classes or architecture.classes
+    try:
+        root = plan(architecture.network, shape, classes)
+    except ShapeError:
+        root = plan(architecture.network, shape, classes, aux=False)  # refused if more than a head is at fault
+        print("(its aux heads do not fit this input)\n")
+    print(table(root), end="")
 
 
 def table(root: Node) -> str:

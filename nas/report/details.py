@@ -24,8 +24,7 @@ FACTS = ("parameters", "macs", "depth", "memory", "seconds", "digest", "reason")
 def pictured(record: StudyRecord) -> list[int]:
     """The most accurate complete trials, each architecture once; then members of the Pareto fronts."""
     chosen: dict[str, int] = {}
-    complete = [trial for trial in record.trials if states.word(trial) == states.COMPLETE]
-    for trial in sorted(complete, key=lambda trial: (-(accuracy(trial) or 0.0), trial.number)):
+    for trial in record.complete:
         if len(chosen) < BEST:
             chosen.setdefault(str(trial.user_attrs.get("digest", trial.number)), trial.number)
     fronts = [number for _, numbers in trade_offs(record).values() for number in numbers]

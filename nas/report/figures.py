@@ -6,7 +6,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from nas.report.plotting import BEST, OTHER, Figure, axis, colour, dotted, figure, numbered, points, text
+from nas.report.plotting import OTHER, Figure, axis, colour, dotted, figure, numbered, points, stairs, text
 from nas.report.reading import StudyRecord
 from nas.report.timeline import Timeline
 from nas.search import states
@@ -41,11 +41,7 @@ def history(record: StudyRecord) -> Figure:
         else:
             others[word] = [(number, text(word)) for number, _ in pairs]
     data += [{**points(word, pairs, "line-ns-open"), "yaxis": "y2"} for word, pairs in others.items()]
-    steps = _best_so_far(record)
-    line = {"color": BEST, "width": 2, "shape": "hv"}
-    numbers, values = zip(*steps, strict=True) if steps else ((), ())
-    data.append({"type": "scatter", "mode": "lines", "name": "best so far", "line": line, "hoverinfo": "skip"})
-    data[-1] |= {"x": numbers, "y": values}
+    data.append(stairs("best so far", _best_so_far(record), hoverinfo="skip"))
     strip = min(0.3, 0.07 * len(others))
     strips = {"yaxis2": axis("", domain=[0, max(0, strip - 0.03)], type="category", fixedrange=True)} if others else {}
     return figure(
@@ -73,28 +69,29 @@ def _best_so_far(record: StudyRecord) -> list[tuple[int, float]]:
 
 
 def hypervolume(found: Hypervolumes) -> Figure:
-    line = {"color": BEST, "width": 2, "shape": "hv"}
-    x, y = list(range(1, len(found.steps) + 1)), [volume for _, volume in found.steps]
-    trace = {"type": "scatter", "mode": "lines", "line": line, "x": x, "y": y, "name": "hypervolume"}
-    trace |= {"customdata": [number for number, _ in found.steps], "hovertemplate": "trial %{customdata}: %{y:.4f}"}
-    return figure(
-        [trace], 280, xaxis=numbered("complete candidates", len(x)), yaxis=axis("hypervolume"), showlegend=False
+    trace = stairs(
+        "hypervolume",
+        list(enumerate((volume for _, volume in found.steps), 1)),
+        customdata=[number for number, _ in found.steps],
+        hovertemplate="trial %{customdata}: %{y:.4f}",
     )
+    x = numbered("complete candidates", len(found.steps))
+    return figure([trace], 280, xaxis=x, yaxis=axis("hypervolume"), showlegend=False)
 
 
 def curves(record: StudyRecord) -> Figure:
     """Accuracy by epoch: the best candidates in colour, the others behind them; a dotted line at each rung."""
-    there = by_state(trial for trial in record.trials if curve(trial))
-    complete = sorted(there.get(states.COMPLETE, []), key=lambda trial: (-(accuracy(trial) or 0.0), trial.number))
+    complete = [trial for trial in record.complete if curve(trial)]
+    pruned = [trial for trial in record.trials if states.word(trial) == states.PRUNED and curve(trial)]
     best, rest = complete[: len(PALETTE)], complete[len(PALETTE) :]
     ongoing = [trial for trial in record.in_flight if curve(trial)]
     data = [
-        _many_curves("other complete", rest, colour(states.COMPLETE)),
-        _many_curves(states.PRUNED, there.get(states.PRUNED, []), colour(states.PRUNED)),
-        _many_curves("in training", ongoing, OTHER),
-        *(_curve(trial, PALETTE[index]) for index, trial in enumerate(best)),
+        _behind("other complete", rest, colour(states.COMPLETE)),
+        _behind(states.PRUNED, pruned, colour(states.PRUNED)),
+        _behind("in training", ongoing, OTHER),
+        *(_in_front(trial, tint) for trial, tint in zip(best, PALETTE, strict=False)),
     ]
-    longest = max((len(trace["x"]) for trace in data[3:]), default=1)
+    longest = max((len(curve(trial)) for trial in best), default=1)
     return figure(
         [trace for trace in data if trace["x"]],
         430,
@@ -104,48 +101,44 @@ def curves(record: StudyRecord) -> Figure:
     )
 
 
-def _many_curves(name: str, trials: Sequence[FrozenTrial], tint: str) -> dict[str, Any]:
-    """One line with a gap after each curve, which draws thousands as fast as one."""
-    x: list[int | None] = []
-    y: list[float | None] = []
-    numbers: list[int | None] = []
-    for trial in trials:
-        own = sorted(curve(trial).items())
-        x += [*(epoch + 1 for epoch, _ in own), None]
-        y += [*(value for _, value in own), None]
-        numbers += [trial.number] * (len(own) + 1)
+def _behind(name: str, trials: Sequence[FrozenTrial], tint: str) -> dict[str, Any]:
+    few, (red, green, blue) = len(trials) < 100, bytes.fromhex(tint[1:])
+    faint = max(0.04, min(0.5, 40 / (len(trials) + 1)))
     return {
+        **_points_of(trials),
         "type": "scattergl",
-        "mode": "lines+markers" if len(trials) < 100 else "lines",
+        "mode": "lines+markers" if few else "lines",
         "name": name,
-        "x": x,
-        "y": y,
-        "customdata": numbers,
-        "showlegend": len(trials) < 100,
-        "line": {"color": _faint(tint, max(0.04, min(0.5, 40 / (len(trials) + 1)))), "width": 1.2},
+        "showlegend": few,
+        "line": {"color": f"rgba({red},{green},{blue},{faint:.2f})", "width": 1.2},
         "marker": {"size": 4},
         "hovertemplate": "trial %{customdata}, epoch %{x}: %{y:.4f}<extra></extra>",
     }
 
 
-def _faint(tint: str, opacity: float) -> str:
-    red, green, blue = bytes.fromhex(tint[1:])
-    return f"rgba({red},{green},{blue},{opacity:.2f})"
-
-
-def _curve(trial: FrozenTrial, tint: str) -> dict[str, Any]:
-    own = sorted(curve(trial).items())
+def _in_front(trial: FrozenTrial, tint: str) -> dict[str, Any]:
     return {
+        **_points_of([trial]),
         "type": "scatter",
         "mode": "lines+markers",
         "name": f"trial {trial.number}",
-        "x": [epoch + 1 for epoch, _ in own],
-        "y": [value for _, value in own],
-        "customdata": [trial.number] * len(own),
         "line": {"color": tint, "width": 2},
         "marker": {"size": 6},
         "hovertemplate": "epoch %{x}: %{y:.4f}",
     }
+
+
+def _points_of(trials: Sequence[FrozenTrial]) -> dict[str, list[Any]]:
+    """Curves as one line with a gap after each, which draws thousands as fast as one."""
+    x: list[Any] = []
+    y: list[Any] = []
+    numbers: list[Any] = []
+    for trial in trials:
+        own = sorted(curve(trial).items())
+        x += [*(epoch + 1 for epoch, _ in own), None]
+        y += [*(value for _, value in own), None]
+        numbers += [trial.number] * (len(own) + 1)
+    return {"x": x, "y": y, "customdata": numbers}
 
 
 def outcomes(record: StudyRecord) -> Figure:

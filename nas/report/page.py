@@ -1,8 +1,12 @@
-"""The report: one HTML file that needs nothing else. What is data in it is packed, and shown as text, never as HTML."""
+"""`python -m nas report STUDY`: one HTML file that needs nothing else; the study may be running.
+
+What is data in it is packed, and shown as text, never as HTML.
+"""
 
 import base64
 import gzip
 import json
+from argparse import Namespace
 from datetime import datetime
 from html import escape
 from importlib.resources import files
@@ -12,10 +16,22 @@ from string import Template
 
 from nas.errors import InputError
 from nas.report.details import pictured, trial_facts
-from nas.report.reading import StudyRecord
+from nas.report.reading import StudyRecord, read_study
 from nas.report.sections import Section, sections
 from nas.report.timeline import timeline
 from nas.report.words import summary, tiles, written
+from nas.search.files import write_atomically
+
+
+def run(given: Namespace) -> None:
+    record = read_study(given.study)
+    out: Path = given.out or record.folder / "report.html"
+    text = report(record, datetime.now())
+    try:
+        write_atomically(out, text)
+    except OSError as error:
+        raise InputError(f"--out: cannot write {str(out)!r}: {error.strerror}") from None
+    print(out)
 
 
 def report(record: StudyRecord, now: datetime) -> str:
@@ -24,7 +40,10 @@ def report(record: StudyRecord, now: datetime) -> str:
     Raises:
         InputError: the extra `report` is not installed.
     """
-    library = _plotly().read_bytes()
+    plotly = find_spec("plotly")
+    if plotly is None or plotly.origin is None:
+        raise InputError("a report needs plotly, which is not installed: pip install plotly")
+    library = Path(plotly.origin).parent / "package_data" / "plotly.min.js"
     line = timeline(record, now)
     parts = sections(record, line)
     drawn = {name: figure for part in parts for name, figure in part.figures.items()}
@@ -42,20 +61,13 @@ def report(record: StudyRecord, now: datetime) -> str:
         sections="".join(map(_html, parts)),
         style=(own / "report.css").read_text(encoding="utf-8"),
         script=(own / "report.js").read_text(encoding="utf-8"),
-        plotly=_packed(library),
+        plotly=_packed(library.read_bytes()),
         data=_packed(json.dumps(data, separators=(",", ":")).encode()),
     )
 
 
 def _html(section: Section) -> str:
     return f'<section id="{section.name}"><h2>{escape(section.title)}</h2>{section.content}</section>'
-
-
-def _plotly() -> Path:
-    found = find_spec("plotly")
-    if found is None or found.origin is None:
-        raise InputError("a report needs the extra report: pip install 'inception-nas[report]'")
-    return Path(found.origin).parent / "package_data" / "plotly.min.js"
 
 
 def _packed(content: bytes) -> str:

@@ -35,19 +35,11 @@ def text(written: object) -> str:
     return escape(clean(str(written)), quote=False)
 
 
-def figure(data: Sequence[Mapping[str, Any]], height: int = 380, **layout: Any) -> Figure:
+def figure(data: Sequence[Mapping[str, Any]], height: int, **layout: Any) -> Figure:
     """With what all figures share; `layout` holds axes and the like."""
-    axes = {name: {**AXIS, **value} for name, value in layout.items() if name[1:].startswith("axis")}
-    return {"data": list(data), "layout": {**LAYOUT, "height": height, **layout, **axes}}
+    return {"data": list(data), "layout": {**LAYOUT, "height": height, **layout}}
 
 
-AXIS: Mapping[str, Any] = {
-    "gridcolor": GRID,
-    "linecolor": GRID,
-    "zeroline": False,
-    "automargin": True,
-    "title": {"standoff": 8},
-}
 LAYOUT: Mapping[str, Any] = {
     "margin": {"l": 8, "r": 12, "t": 56, "b": 8},
     "paper_bgcolor": "rgba(0,0,0,0)",
@@ -60,7 +52,8 @@ LAYOUT: Mapping[str, Any] = {
 
 
 def axis(title: str, **more: Any) -> dict[str, Any]:
-    return {**more, "title": {"text": text(title), "standoff": 8}}
+    look = {"gridcolor": GRID, "linecolor": GRID, "zeroline": False, "automargin": True}
+    return {**look, **more, "title": {"text": text(title), "standoff": 8}}
 
 
 def numbered(title: str, most: int, **more: Any) -> dict[str, Any]:
@@ -84,4 +77,17 @@ def points(word: str, pairs: Sequence[tuple[int, Any]], symbol: str) -> dict[str
         "customdata": [number for number, _ in pairs],
         "marker": {"color": colour(word), "size": 9 if len(pairs) < 200 else 6, "symbol": symbol, "opacity": 0.8},
         "hovertemplate": "trial %{customdata}: %{y}<extra>" + text(word) + "</extra>",
+    }
+
+
+def stairs(name: str, pairs: Sequence[tuple[float, float]], **more: Any) -> dict[str, Any]:
+    """A line that holds each value until the next."""
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": [x for x, _ in pairs],
+        "y": [y for _, y in pairs],
+        "line": {"color": BEST, "width": 2, "shape": "hv"},
+        **more,
     }

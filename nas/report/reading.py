@@ -21,7 +21,7 @@ from nas.errors import InputError, unknown
 from nas.search import files, states
 from nas.search.environment import read_environment
 from nas.search.found import Found
-from nas.search.objectives import ACCURACY, Objectives
+from nas.search.objectives import ACCURACY, Objectives, accuracy
 from nas.search.proposal import Candidate, propose
 from nas.search.pruning import COSTS
 from nas.search.study import JOURNAL, PIN, load_study, trials
@@ -66,6 +66,12 @@ class StudyRecord:
         for trial in self.trials:
             found.take(trial)
         return found
+
+    @cached_property
+    def complete(self) -> list[FrozenTrial]:
+        """Complete trials, the most accurate first."""
+        those = [trial for trial in self.trials if states.word(trial) == states.COMPLETE]
+        return sorted(those, key=lambda trial: (-(accuracy(trial) or 0.0), trial.number))
 
     @cached_property
     def counts(self) -> Counter[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from nas.report.plotting import BEST, Figure, axis, figure, points, text
+from nas.report.plotting import BEST, Figure, axis, figure, points, stairs, text
 from nas.report.reading import StudyRecord
 from nas.search import states
 from nas.search.display import count
@@ -16,7 +16,7 @@ from nas.training.recipe import METRIC
 
 COSTS = {
     "parameters": "parameters",
-    "macs": "multiply-adds",
+    "macs": "MACs",
     "depth": "layers",
     "memory": "bytes in training",
     "latency": "milliseconds a batch",
@@ -58,26 +58,19 @@ def trade_offs(record: StudyRecord) -> dict[str, tuple[Figure, list[int]]]:
 
 
 def _trade_off(record: StudyRecord, name: str) -> tuple[Figure, list[int]] | None:
-    found = []
-    for trial in record.trials:
-        cost, value = cost_of(trial, name), accuracy(trial)
-        if states.word(trial) == states.COMPLETE and cost is not None and value is not None:
-            found.append((cost, value, trial.number))
+    known = [(cost_of(trial, name), accuracy(trial), trial.number) for trial in record.complete]
+    found = [(cost, value, number) for cost, value, number in known if cost is not None and value is not None]
     if not found:
         return None
     best = front(found)
     numbers = [number for _, _, number in best]
-    line = {"color": BEST, "width": 2, "shape": "hv"}
-    size = {"size": 11, "color": BEST, "line": {"width": 1.5, "color": "white"}}
-    data = [
-        {**_at(states.COMPLETE, [each for each in found if each[2] not in set(numbers)])},
-        {**_at(states.COMPLETE, best), "type": "scatter", "mode": "lines+markers", "line": line, "marker": size},
-    ]
-    data[1] |= {"name": "Pareto front"}
+    marker = {"size": 11, "color": BEST, "line": {"width": 1.5, "color": "white"}}
+    line = stairs("Pareto front", [(cost, value) for cost, value, _ in best], mode="lines+markers", marker=marker)
+    data = [_at([each for each in found if each[2] not in numbers]), _at(best) | line]
     chosen = record.found.best
     if chosen is not None and (at := [each for each in found if each[2] == chosen.number]):
-        star = {"symbol": "star", "size": 17, "color": BEST, "line": {"width": 1.5, "color": "white"}}
-        data.append({**_at(states.COMPLETE, at), "type": "scatter", "name": "best", "marker": star})
+        star = {**marker, "symbol": "star", "size": 17}
+        data.append(_at(at) | {"type": "scatter", "name": "best", "marker": star})
     return figure(data, 460, xaxis=_log_axis(name, [cost for cost, _, _ in found]), yaxis=axis(METRIC)), numbers
 
 
@@ -89,8 +82,8 @@ def _log_axis(name: str, costs: Sequence[float]) -> dict[str, Any]:
     return axis(COSTS[name], type="log", tickvals=ticks, ticktext=[count(tick) for tick in ticks])
 
 
-def _at(word: str, found: Sequence[tuple[float, float, int]]) -> dict[str, Any]:
-    trace = points(word, [(number, value) for _, value, number in found], "circle")
+def _at(found: Sequence[tuple[float, float, int]]) -> dict[str, Any]:
+    trace = points(states.COMPLETE, [(number, value) for _, value, number in found], "circle")
     return {
         **trace,
         "x": [cost for cost, _, _ in found],
@@ -103,8 +96,7 @@ def parallel(record: StudyRecord, names: Sequence[str]) -> Figure | None:
 
     A parameter that was not active has a place of its own at the bottom of its axis.
     """
-    complete = [trial for trial in record.trials if states.word(trial) == states.COMPLETE and trial.values]
-    complete.sort(key=lambda trial: trial.values[0])  # the best are drawn last, on top
+    complete = record.complete[::-1]  # the best are drawn last, on top
     if not complete or not names:
         return None
     values = [trial.values[0] for trial in complete]

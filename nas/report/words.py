@@ -42,7 +42,7 @@ def _best(record: StudyRecord) -> str:
     which = "The best of its Pareto front" if record.objectives.several else "The best"
     return (
         f"{which}, trial {best.number}, has {METRIC} {facts.value:.4f} with {count(facts.parameters)} parameters and "
-        f"{count(facts.macs)} multiply-adds: {_cells(record)}."
+        f"{count(facts.macs)} MACs: {_cells(record)}."
     )
 
 

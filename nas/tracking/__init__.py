@@ -4,25 +4,15 @@ from collections.abc import Callable
 
 from nas.errors import unknown
 from nas.tracking.background import InBackground
-from nas.tracking.tracker import About, NoTracker, Picture, Table, Tracker
+from nas.tracking.tracker import About, Picture, Table, Tracker
 from nas.tracking.weights_and_biases import WandbTracker
 
-__all__ = [
-    "TRACKERS",
-    "About",
-    "InBackground",
-    "NoTracker",
-    "Picture",
-    "Table",
-    "Tracker",
-    "WandbTracker",
-    "open_tracker",
-]
+__all__ = ["TRACKERS", "About", "InBackground", "Picture", "Table", "Tracker", "WandbTracker", "open_tracker"]
 
 TRACKERS = ("none", "wandb")
 
 
-def open_tracker(name: str, about: About, warn: Callable[[str], None], patience: float = 15.0) -> Tracker:
+def open_tracker(name: str, about: About, warn: Callable[[str], None]) -> Tracker:
     """The tracker called `name`, ready to be told of candidates.
 
     `warn` gets a line when something is amiss, possibly from another thread. Nothing is imported, contacted or
@@ -30,8 +20,8 @@ def open_tracker(name: str, about: About, warn: Callable[[str], None], patience:
     """
     match name:
         case "none":
-            return NoTracker()
+            return Tracker()
         case "wandb":
-            mirror = WandbTracker(about, warn, patience=patience)
-            return InBackground(mirror, hurry=mirror.hurry, patience=patience, warn=warn)
+            mirror = WandbTracker(about, warn)
+            return InBackground(mirror, mirror.patience, warn)
     raise unknown("tracking", "tracking", name, TRACKERS)

@@ -9,18 +9,15 @@ from threading import Thread
 from nas.tracking.tracker import Draw, Tracker
 
 
-class InBackground:
-    """A `Tracker` that hands every call to `tracker` on a thread and returns at once.
+class InBackground(Tracker):
+    """Hands every call to `tracker` on a thread and returns at once.
 
-    `close` alone waits: `patience` seconds for what is still queued, then it calls `hurry` (which must make `tracker`
-    stop waiting for others) and waits at most three times as long again. `warn` is called from either thread.
+    `close` alone waits: `patience` seconds for what is still queued, then it makes `tracker` hurry and waits at most
+    three times as long again. `warn` is called from either thread.
     """
 
-    def __init__(
-        self, tracker: Tracker, *, hurry: Callable[[], None], patience: float, warn: Callable[[str], None]
-    ) -> None:
+    def __init__(self, tracker: Tracker, patience: float, warn: Callable[[str], None]) -> None:
         self._tracker = tracker
-        self._hurry = hurry
         self._patience = patience
         self._warn = warn
         self._told = False
@@ -53,7 +50,7 @@ class InBackground:
         self._calls.put(None)
         self._thread.join(self._patience)
         if self._thread.is_alive():
-            self._hurry()
+            self._tracker.hurry()
             self._thread.join(3 * self._patience)
         if self._thread.is_alive():
             self._warn("tracking does not come to an end; its last records may be missing")

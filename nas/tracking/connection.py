@@ -60,7 +60,7 @@ class Connection:
             self._owns_data = False
         if not self._owns_service:
             return
-        import wandb
+        import wandb  # here, as it takes most of a second
 
         with suppress(Exception):  # a process that died cannot be ended
             wandb.teardown()
@@ -75,7 +75,7 @@ class Connection:
         # Before the first import: W&B reports its own crashes to its makers unless it is told not to.
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
         try:
-            import wandb
+            import wandb  # here, as it takes most of a second
 
             settings = self._start_service()
             self.project = settings.project or self.project
@@ -100,7 +100,7 @@ class Connection:
 
     def _start_service(self) -> "Settings":
         """Start W&B's own process, silent and without anything that a candidate does not need."""
-        import wandb
+        import wandb  # here, as it takes most of a second
 
         self._owns_service = "WANDB_SERVICE" not in os.environ
         self._owns_data = "WANDB_DATA_DIR" not in os.environ

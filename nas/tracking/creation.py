@@ -16,8 +16,9 @@ from time import monotonic
 from typing import Any
 
 from nas.tracking.connection import line
-from nas.tracking.plain import label, plain, safe_name
 from nas.tracking.tracker import About
+from nas.tracking.values import label, plain, safe_name
+from nas.tracking.workspace import save
 
 FILE = "sweep.json"
 """In W&B's folder of a study: what has been made where."""
@@ -120,9 +121,7 @@ def main() -> None:
 
 
 def _make(spec: dict[str, Any], group: str, entity: str, project: str, runs: list[str]) -> Created:
-    import wandb
-
-    from nas.tracking.workspace import save
+    import wandb  # here, as it takes most of a second
 
     sweep, workspace, problems = None, None, []
     try:

@@ -111,6 +111,7 @@ def _values(items: Iterable[Any]) -> dict[str, Any]:
 
 
 def _records(path: Path) -> Iterator[Any]:
+    # here, as it takes most of a second
     from wandb.proto.wandb_internal_pb2 import Record  # type: ignore[attr-defined]  # made at run time
 
     content = path.read_bytes()

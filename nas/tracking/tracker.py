@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 
 @dataclass(frozen=True)
@@ -43,11 +42,12 @@ Draw = Callable[[], Picture | None]
 """Makes a picture when it is wanted; None if there is nothing to be drawn."""
 
 
-class Tracker(Protocol):
-    """Hears of every candidate. A tracker mirrors the study: it never raises and never keeps the search waiting.
+class Tracker:
+    """Hears of every candidate. This one does nothing with that (``tracking=none``); others do more.
 
-    What is told of a candidate that was not started is ignored. What takes time to make is given as a function, which
-    may be called at any time, on another thread, or never.
+    A tracker mirrors the study: it never raises and never keeps the search waiting. What is told of a candidate that
+    was not started is ignored. What takes time to make is given as a function, which may be called at any time, on
+    another thread, or never.
     """
 
     def start(
@@ -55,8 +55,8 @@ class Tracker(Protocol):
     ) -> None:
         """Candidate `number` begins, or goes on after an interruption.
 
-        `parameters` are its sampled values by their path names, `facts` what follows from them (its digest,
-        parameter count, multiply-adds).
+        `parameters` are its sampled values by their path names, `facts` what follows from them (its digest, parameter
+        count, MACs).
         """
 
     def report(self, number: int, epoch: int, metrics: Mapping[str, float]) -> None:
@@ -77,35 +77,9 @@ class Tracker(Protocol):
     def close(self) -> None:
         """The search ends; candidates still in flight were interrupted. Closing twice is harmless."""
 
+    def hurry(self) -> None:
+        """Nobody is to be waited for any more. May be called on another thread, while another call is at work."""
+
     def where(self) -> str | None:
         """For the terminal: where to look, or how to upload what was kept on disk. Complete after `close`."""
-
-
-class NoTracker:
-    """Listens to nothing (``tracking=none``)."""
-
-    def start(
-        self, number: int, parameters: Mapping[str, object], facts: Mapping[str, object], draw: Draw | None = None
-    ) -> None:
-        pass
-
-    def report(self, number: int, epoch: int, metrics: Mapping[str, float]) -> None:
-        pass
-
-    def finish(self, number: int, state: str, summary: Mapping[str, object], marks: Sequence[str] = ()) -> None:
-        pass
-
-    def stand(self, ended: int, values: Callable[[], Mapping[str, object]]) -> None:
-        pass
-
-    def best(self, number: int, files: Callable[[], Mapping[str, bytes | Path]], facts: Mapping[str, object]) -> None:
-        pass
-
-    def conclude(self, values: Callable[[], Mapping[str, object]]) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-    def where(self) -> str | None:
         return None

@@ -2,37 +2,37 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from argparse import Namespace
 from pathlib import Path
 from threading import Event
 
 from nas.errors import InputError
 from nas.tracking.connection import Connection
-from nas.tracking.creation import Created, create, keep, recall
+from nas.tracking.creation import create, keep, recall
 from nas.tracking.offline import read_runs
 
 PATIENCE = 300.0
 """Seconds for a sweep and a workspace of a large study."""
 
 
-def upload(study: Path, say: Callable[[str], None]) -> None:
+def run(given: Namespace) -> None:
     """Uploads the runs below ``study/wandb``, then makes a sweep of them unless they belong to one.
 
     Raises:
         InputError: there are no runs, nobody is logged in, or the server refuses them.
     """
-    folder = study / "wandb"
+    folder: Path = given.study / "wandb"
     runs = read_runs(folder)
     if not runs:
-        raise InputError(f"{study}: W&B has kept no runs there")
+        raise InputError(f"{given.study}: W&B has kept no runs there")
     described = [run for run in runs.values() if run.job_type == "search" and run.config.get("sweep")]
     project = next(iter(runs.values())).project
-    link = Connection(folder, say, project)
+    link = Connection(folder, print, project)
     try:
         link.open()
         if not link.logged_in:
             raise InputError("nobody is logged in to W&B: wandb login, or WANDB_API_KEY")
-        say(f"uploading {len(runs)} runs")
+        print(f"uploading {len(runs)} runs")
         command = [sys.executable, "-m", "wandb", "sync", "--include-online", str(folder)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
@@ -45,12 +45,8 @@ def upload(study: Path, say: Callable[[str], None]) -> None:
             keep(folder, link.place, made)
     finally:
         link.close()
-    _tell(made, say)
-
-
-def _tell(made: Created, say: Callable[[str], None]) -> None:
     for what, there in (("sweep", made.sweep), ("workspace", made.workspace)):
         if there:
-            say(f"{what}: {there}")
+            print(f"{what}: {there}")
     if made.problem:
         raise InputError(made.problem)

@@ -14,14 +14,14 @@ from urllib.parse import quote
 
 from nas.tracking.connection import Connection, line
 from nas.tracking.creation import Created, create, described, keep, recall
-from nas.tracking.media import media, scratch
 from nas.tracking.offline import last_step
-from nas.tracking.plain import label, plain, safe_name
-from nas.tracking.tracker import About, Draw, Picture
+from nas.tracking.tracker import About, Draw, Picture, Tracker
+from nas.tracking.values import label, media, plain, safe_name, scratch
 
 if TYPE_CHECKING:
     from wandb import Run
 
+PROJECT = "inception-nas"  # unless the user has another one set
 INTERRUPTED = 255  # the exit code that W&B itself gives a run ended by Ctrl-C
 LOCAL_PATIENCE = 60.0  # seconds for W&B's own process offline: only a very busy machine needs them
 CREATION_PATIENCE = 60.0  # for what another process does, while nobody waits
@@ -44,8 +44,8 @@ class _Open:
 
 
 @dataclass
-class WandbTracker:
-    """A `Tracker` that writes one W&B run per candidate and one for the study, as a group, and as a sweep if online.
+class WandbTracker(Tracker):
+    """Writes one W&B run per candidate and one for the study, as a group, and as a sweep if online.
 
     See `Connection` for when that is. Offline, runs are kept below ``folder/wandb``. A run's id follows from the
     study's identity and the trial's number, so that a candidate that goes on continues its own run. Trouble is told
@@ -55,7 +55,6 @@ class WandbTracker:
 
     about: About
     warn: Callable[[str], None]
-    project: str = "inception-nas"
     patience: float = 15.0
     _link: Connection = field(init=False)
     _group: str = field(init=False)
@@ -67,7 +66,7 @@ class WandbTracker:
 
     def __post_init__(self) -> None:
         self._group = safe_name(self.about.study)
-        self._link = Connection(self._folder, self.warn, safe_name(self.project))
+        self._link = Connection(self._folder, self.warn, PROJECT)
 
     @property
     def _folder(self) -> Path:
@@ -174,18 +173,17 @@ class WandbTracker:
                 self._forget(number)
 
     def _ensure(self, number: int) -> None:
-        if number not in self._runs:
-            self._runs[number] = self._init(number)
+        """Opens the run, unless it is open."""
+        import wandb  # here, as it takes most of a second
 
-    def _init(self, number: int) -> "Run":
-        import wandb
-
+        if number in self._runs:
+            return
         online = self._link.mode == "online"
         patience = self.patience if online else LOCAL_PATIENCE
         own = self._open[number]
         if not online:
             own.written = last_step(self._folder, self._id(number))
-        run = wandb.init(
+        run = self._runs[number] = wandb.init(
             project=self._link.project,
             dir=str(self.about.folder.absolute()),
             id=self._id(number),
@@ -204,7 +202,6 @@ class WandbTracker:
         )
         if online and self._page is None:
             self._page = f"{run.project_url}/groups/{quote(self._group, safe='')}"
-        return run
 
     def _log(self, number: int, step: int, values: Mapping[str, object]) -> None:
         if step > self._open[number].written:
@@ -237,7 +234,7 @@ class WandbTracker:
         return {name: folder / name for name in files}
 
     def _log_artifact(self, files: Mapping[str, Path], facts: Mapping[str, object]) -> None:
-        import wandb
+        import wandb  # here, as it takes most of a second
 
         name = re.sub(r"[^A-Za-z0-9_.-]", "-", self._group)[:100]
         artifact = wandb.Artifact(f"{name}-{self._id(STUDY)[:6]}", "architecture", metadata=dict(facts))

@@ -1,4 +1,4 @@
-"""Tests of nas.tracking.plain: whatever a name or a value holds, W&B can hold it."""
+"""Whatever a name or a value holds, W&B can hold it."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.tracking.plain import plain, safe_name
+from nas.tracking.values import plain, safe_name
 
 any_text = st.text(st.characters())  # lone surrogates and control characters, too
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from verbs import said
 
 from nas.__main__ import main
 from nas.search.spaces import quantile
@@ -28,13 +29,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert main(["space", *arguments]) == 0
-    return capsys.readouterr().out
-
-
 def test_a_small_space_is_told_exactly(capsys: pytest.CaptureFixture[str]) -> None:
-    text = said(capsys, "own.yaml", "--samples", "200", "--data-size", "32", "--channels", "3", "--classes", "7")
+    text = said(
+        capsys, "space", "own.yaml", "--samples", "200", "--data-size", "32", "--channels", "3", "--classes", "7"
+    )
     lines = text.splitlines()
     assert lines[0] == "own at 3×32×32, 7 classes"
     assert "holes       5: 4 in network, 1 in training" in lines
@@ -48,15 +46,15 @@ def test_a_small_space_is_told_exactly(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_the_share_over_a_budget_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    text = said(capsys, "own.yaml", "--samples", "100", "--budget-parameters", "300", "--budget-macs", "1e9")
+    text = said(capsys, "space", "own.yaml", "--samples", "100", "--budget-parameters", "300", "--budget-macs", "1e9")
     (line,) = [line for line in text.splitlines() if line.startswith("rejected")]
     assert line.endswith("over 300 parameters, 0 % over 1 G MACs")
-    assert "rejected" not in said(capsys, "own.yaml", "--samples", "10")
+    assert "rejected" not in said(capsys, "space", "own.yaml", "--samples", "10")
 
 
 def test_depth_and_memory_are_told_and_may_be_limited(capsys: pytest.CaptureFixture[str]) -> None:
     options = ["own.yaml", "--samples", "50", "--budget-depth", "3", "--budget-memory", "1e12", "--budget-batch"]
-    few, many = said(capsys, *options, "1"), said(capsys, *options, "1000")
+    few, many = said(capsys, "space", *options, "1"), said(capsys, "space", *options, "1000")
     (line,) = [line for line in few.splitlines() if line.startswith("rejected")]
     assert line.endswith("over 3 layers, 0 % over 1 T bytes")
     (depth,) = [line.split() for line in few.splitlines() if line.startswith("depth")]
@@ -69,11 +67,14 @@ def test_depth_and_memory_are_told_and_may_be_limited(capsys: pytest.CaptureFixt
 
 def test_overrides_close_and_narrow_holes(capsys: pytest.CaptureFixture[str]) -> None:
     override = "search.architecture.network.stem.kernel=3"
-    assert "documents   16" in said(capsys, "own.yaml", override, "training.lr=0.1", "--samples", "5").splitlines()
+    assert (
+        "documents   16"
+        in said(capsys, "space", "own.yaml", override, "training.lr=0.1", "--samples", "5").splitlines()
+    )
 
 
 def test_pictures_of_the_space_and_of_candidates_are_drawn(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = said(capsys, "own.yaml", "--samples", "5", "--draw", "pictures/new")
+    text = said(capsys, "space", "own.yaml", "--samples", "5", "--draw", "pictures/new")
     files = sorted(path.name for path in (folder / "pictures" / "new").iterdir())
     assert files == [*(f"candidate_{number:02d}.svg" for number in range(1, 11)), "own.svg"]
     for name in files:
@@ -83,9 +84,8 @@ def test_pictures_of_the_space_and_of_candidates_are_drawn(folder: Path, capsys:
 
 def test_candidates_that_do_not_fit_the_images_are_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "large.yaml").write_text(OWN.replace("[3, 5]", "[3, 11]").replace("kernel:", "padding: valid, kernel:"))
-    text = said(
-        capsys, "large.yaml", "search.architecture.network.stem.form=full", "--data-size", "8", "--samples", "60"
-    )
+    override = "search.architecture.network.stem.form=full"
+    text = said(capsys, "space", "large.yaml", override, "--data-size", "8", "--samples", "60")
     (line,) = [line for line in text.splitlines() if line.startswith("unfit")]
     assert "do not fit the images; the first: stem: a kernel of 11×11 does not fit the grid of 8×8" in line
 
