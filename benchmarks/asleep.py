@@ -5,18 +5,18 @@ In the driver, which has no torch, it does nothing.
 
 import sys
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
+from nas.training.job import Job
 from nas.training.recipe import METRIC
 from nas.training.result import Answer, Metrics, Result
 
 SECONDS, EPOCHS = 10.0, 5
 
 
-def asleep(document: Mapping[str, Any], data: object, report: Callable[[int, Metrics], int], **rest: object) -> Result:
+def asleep(job: Job, threads: int, report: Callable[[int, Metrics], int]) -> Result:
     """Reports as many numbers as a training does."""
-    accuracy = len(str(document)) % 97 / 97  # differs between candidates
+    accuracy = len(str(job.document)) % 97 / 97  # differs between candidates
     metrics = {METRIC: accuracy, "val/loss": 1.0, "train/loss": 1.0, "train/accuracy": accuracy, "lr": 0.1}
     for epoch in range(EPOCHS):
         time.sleep(SECONDS / EPOCHS)

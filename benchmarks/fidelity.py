@@ -35,7 +35,8 @@ from nas.space.count import Parameters
 from nas.space.operators import mutate, random_parameters
 from nas.space.space import Space
 from nas.space.suggest import Recorded
-from nas.training.job import PROXIES, Glance, Job, run
+from nas.training.candidate import run
+from nas.training.job import PROXIES, Job
 from nas.training.recipe import METRIC
 from nas.training.result import Answer, Result, Score
 
@@ -155,7 +156,7 @@ def looked_at(work: Work, parents: tuple[Path, ...]) -> dict[str, float]:
         assert isinstance(looked, Result)
         row[way] = looked.value
     for proxy in PROXIES:
-        score = run(Glance(work.document, work.job("", {}).data, "cpu", proxy), go_on, threads=1)
+        score = run(replace(work.job(proxy, work.document), proxy=proxy), go_on, threads=1)
         assert isinstance(score, Score)
         row[proxy] = score.value
     price = cost(Architecture.from_document(work.document["architecture"]))

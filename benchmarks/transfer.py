@@ -26,7 +26,7 @@ from nas.search.agreement import agreement
 from nas.search.spaces import at_data
 from nas.space.reading import read_document
 from nas.space.suggest import RandomSuggest
-from nas.training.job import PROXIES
+from nas.training.job import PROXIES, Job
 
 FIXED = ("training.lr=0.006", "training.weight_decay=0.02")
 ONE_EACH = tuple(f"search.architecture.network.stage_{stage}.depth=1" for stage in (1, 2, 3))
@@ -105,7 +105,7 @@ def trained(job: tuple[Mapping[str, Any], bool]) -> dict[str, float]:
     names: Sequence[str] = PROXIES if screened else ()
     found = proxies(document, data, names, threads=1, accelerator="cpu")
     price = cost(Architecture.from_document(document))
-    result = train_candidate(document, data, threads=1, accelerator="cpu")
+    result = train_candidate(Job(document, data, "cpu"), threads=1)
     return {**found, "accuracy": result.value, "parameters": price.parameters, "macs": price.macs}
 
 

@@ -54,6 +54,7 @@ def profile(documents: list[Any]) -> None:
 
     from nas.data.builtin import load_fashion_mnist_mini
     from nas.training.candidate import train_candidate
+    from nas.training.job import Job
 
     data = load_fashion_mnist_mini()
     groups: Counter[str] = Counter()
@@ -62,7 +63,7 @@ def profile(documents: list[Any]) -> None:
     for document in documents:
         with profiled(activities=[ProfilerActivity.CPU]) as found:
             started = time.perf_counter()
-            train_candidate(document, lambda: data, threads=1, accelerator="cpu")
+            train_candidate(Job(document, lambda: data, "cpu"), threads=1)
             whole += time.perf_counter() - started
         for event in found.key_averages():
             if event.key.startswith(("aten::", "autograd::", "mkldnn")):

@@ -40,9 +40,9 @@ def test_digits_are_split_by_class_and_fill_the_grey_scale() -> None:
     assert load_digits().fingerprint == data.fingerprint != load_digits(split_seed=1).fingerprint
 
 
-def test_digits_without_scikit_learn_name_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_digits_without_scikit_learn_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"pip install 'inception-nas\[digits\]'"):
+    with pytest.raises(InputError, match=r"pip install scikit-learn"):
         load_digits()
 
 

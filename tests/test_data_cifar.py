@@ -286,9 +286,9 @@ def test_arrays_stored_by_columns_keep_their_values() -> None:
     assert read_pickle(by_columns, "file")["data"].tolist() == array.tolist()
 
 
-def test_download_without_torchvision_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_download_without_torchvision_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"pip install 'inception-nas\[vision\]'"):
+    with pytest.raises(InputError, match=r"pip install torchvision"):
         load_cifar10(tmp_path, download=True)
 
 

@@ -1,7 +1,6 @@
 """Fashion-MNIST's idx files: in each place where they are found, and damaged."""
 
 import gzip
-import importlib.util
 import struct
 from pathlib import Path
 
@@ -93,9 +92,3 @@ def test_a_damaged_package_is_refused(tmp_path: Path) -> None:
         file.write_bytes(content)
         with pytest.raises(InputError, match=r"train-images-idx3-ubyte\.gz: cannot be read"):
             load_fashion_mnist(tmp_path)
-
-
-def test_download_without_torchvision_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"pip install 'inception-nas\[vision\]'"):
-        load_fashion_mnist(tmp_path, download=True)

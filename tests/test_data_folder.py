@@ -3,8 +3,6 @@
 import json
 import mmap
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import pytest
 from PIL import Image
 
 from nas.data.folder import load_image_folder
-from nas.data.images import ImageData, content_digest
+from nas.data.images import content_digest
 from nas.errors import InputError
 
 COLOURS = {"blue": (20, 30, 200), "green": (10, 180, 20), "red": (240, 0, 5)}
@@ -192,16 +190,3 @@ def test_unknown_fit_and_channels_are_refused_with_the_choices(root: Path, cache
         load_image_folder(root, 8, fit="corp")
     with pytest.raises(InputError, match=r"data\.channels: no number of channels 2.*1, 3"):
         load_image_folder(root, 8, channels=2)
-
-
-LOAD = "import sys; from nas.data.folder import load_image_folder as load; print(load(sys.argv[1], 8).fingerprint)"
-
-
-def test_two_processes_at_once_get_the_same_data(root: Path, cache: Path) -> None:
-    command = [sys.executable, "-c", LOAD, str(root)]
-    cwd = Path(__file__).parents[1]
-    both = [subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    prints = {process.communicate(timeout=60)[0].strip() for process in both}
-    data: ImageData = load_image_folder(root, 8)
-    assert prints == {data.fingerprint}
-    assert len(entries(cache)) == 1

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.data.images import ImageData, Split, image_data, split_validation
+from nas.data.images import ImageData, image_data, joined, joined_fingerprint
 from nas.errors import InputError
 
 NAMES = ("cat", "dog", "owl")
@@ -103,20 +103,28 @@ def test_without_val_a_part_of_train_is_held_out() -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.integers(2, 30), min_size=2, max_size=4), st.floats(0.05, 0.9), st.integers(0, 99))
-def test_split_validation_shares_out_every_image_once(sizes: list[int], fraction: float, seed: int) -> None:
+def test_every_image_is_in_train_or_held_out_with_its_own_label(sizes: list[int], fraction: float, seed: int) -> None:
     labels = np.repeat(np.arange(len(sizes)), sizes)
-    numbers = np.arange(len(labels), dtype=np.uint8).reshape(-1, 1, 1, 1)
-    whole = Split(numbers, labels)
-    train, val = split_validation(whole, fraction, seed)
-    together = np.concatenate([train.images, val.images]).ravel()
+    numbers = np.arange(len(labels), dtype=np.uint8).reshape(-1, 1, 1)
+    names = [str(label) for label in range(len(sizes))]
+    data, again = (
+        image_data("pets", {"train": (numbers, labels)}, names, val_fraction=fraction, split_seed=seed, std=[1.0])
+        for _ in range(2)
+    )
+    together = np.concatenate([data.train.images, data.val.images]).ravel()
     assert sorted(together) == sorted(numbers.ravel())
-    for part in (train, val):
+    for part in (data.train, data.val):
         assert part.labels.tolist() == labels[part.images.ravel()].tolist()
-        assert set(part.labels) == set(labels)
-    for label, size in enumerate(sizes):
-        assert abs(np.count_nonzero(val.labels == label) - fraction * size) <= 1
-    again = split_validation(whole, fraction, seed)
-    assert again[1].images.tolist() == val.images.tolist()
+    assert again.val.images.tolist() == data.val.images.tolist()
+
+
+def test_joined_train_images_are_those_and_the_validation_images_and_the_rest_stays() -> None:
+    data = make()
+    both = joined(data)
+    assert np.array_equal(both.train.images, np.concatenate([data.train.images, data.val.images]))
+    assert np.array_equal(both.train.labels, np.concatenate([data.train.labels, data.val.labels]))
+    assert (both.val, both.test, both.mean, both.std) == (data.val, data.test, data.mean, data.std)
+    assert both.fingerprint == joined_fingerprint(data.fingerprint) != data.fingerprint
 
 
 x, y = some()

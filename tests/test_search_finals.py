@@ -33,7 +33,8 @@ from nas.search.files import FINALS_TABLE, TEST_READS
 from nas.search.finals import final_seeds
 from nas.search.options import Budget, FinalsOptions, SearchOptions, section
 from nas.search.trainings import Trained, read_table
-from nas.training.job import Job, run
+from nas.training.candidate import run
+from nas.training.job import Job
 from nas.training.recipe import METRIC
 from nas.training.result import Result
 

@@ -236,7 +236,7 @@ def test_an_exhausted_space_ends_well_and_a_budget_that_nothing_fits_does_not(
 
 def quick_pool(function: str, *, preload: Sequence[str], **settings: Any) -> Pool:
     """A pool that trains nothing and so needs no torch."""
-    assert (function, preload) == ("nas.training.job:run", ["nas.training.candidate"])
+    assert (function, preload) == ("nas.training.candidate:run", ["nas.training.candidate"])
     return Pool("search_targets:train", **settings)
 
 

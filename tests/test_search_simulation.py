@@ -28,7 +28,7 @@ from nas.search.samplers import SeededSampler
 from nas.search.simulation import SimulatedPool
 from nas.search.study import trials
 from nas.tracking import Tracker
-from nas.training.job import Glance, Job
+from nas.training.job import Job
 from nas.training.recipe import METRIC
 from nas.training.result import Answer
 
@@ -312,8 +312,8 @@ def test_a_simulated_search_reaches_exactly_its_budget_with_every_device_busy(tm
 
 @pytest.mark.parametrize("by", ["training", "zen"])
 def test_a_simulated_search_screens_its_candidates_in_groups(tmp_path: Path, by: str) -> None:
-    def simulate(job: Job | Glance, key: int) -> Course:
-        whole = isinstance(job, Job) and job.document["training"]["epochs"] > 1
+    def simulate(job: Job, key: int) -> Course:
+        whole = job.proxy is None and job.document["training"]["epochs"] > 1
         return course(1.0, 2.0, 3.0) if whole else course(1.0)
 
     driver, pool = searched(simulate, tmp_path, 12, devices=8, screen={"by": by, "of": 3})

@@ -7,42 +7,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from training_parts import small_data
+from training_parts import DOCUMENT, small_data
 
 from nas.architecture import Architecture
 from nas.errors import InputError
 from nas.network import build_network
 from nas.training.candidate import train_candidate
+from nas.training.job import Job
 from nas.training.result import Result
 
-DOCUMENT = {
-    "architecture": {
-        "input": {"channels": 1, "size": 8},
-        "classes": 3,
-        "network": [
-            {"op": "conv", "width": 4, "kernel": 3},
-            {
-                "op": "residual",
-                "name": "sum",
-                "body": [{"op": "conv", "width": 4, "kernel": 3}],
-            },
-            {
-                "op": "aux",
-                "name": "side",
-                "weight": 0.3,
-                "chain": [{"op": "global_pool"}, {"op": "linear", "width": "classes"}],
-            },
-            {"op": "global_pool"},
-            {"op": "linear", "width": "classes"},
-        ],
-    },
-    "training": {"epochs": 2, "batch_size": 16, "lr": 0.01, "drop_path": 0.2, "crop": 1},
-    "seed": 3,
-}
 
-
-def train(document=DOCUMENT, **options) -> Result:
-    return train_candidate(document, small_data, threads=1, accelerator="cpu", **options)
+def train(document=DOCUMENT, threads=1, **options) -> Result:
+    return train_candidate(Job(document, small_data, "cpu", **options), threads)
 
 
 def test_the_same_document_gives_the_same_numbers():
@@ -100,11 +76,12 @@ import os, sys
 sys.path.insert(0, {tests!r})
 import nas.training.candidate
 assert len(os.listdir("/proc/self/task")) == 1, "the import has started threads"
-from test_training_candidate import DOCUMENT, small_data
+from nas.training.job import Job
+from training_parts import DOCUMENT, small_data
 for _ in range(2):
     child = os.fork()
     if child == 0:
-        result = nas.training.candidate.train_candidate(DOCUMENT, small_data, threads=2, accelerator="cpu")
+        result = nas.training.candidate.train_candidate(Job(DOCUMENT, small_data, "cpu"), 2)
         print(result.history, flush=True)
         os._exit(0)
     os.waitpid(child, 0)
@@ -116,6 +93,6 @@ def test_forked_children_of_a_process_that_only_imported_give_the_same_numbers_w
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # or numpy starts threads
     command = [sys.executable, "-W", "ignore", "-c", FORKED.format(tests=str(Path(__file__).parent))]
     output = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=120)
-    here = train_candidate(DOCUMENT, small_data, threads=2, accelerator="cpu").history
+    here = train(threads=2).history
     torch.set_num_threads(1)
     assert output.stdout.splitlines() == [str(here)] * 2

@@ -9,9 +9,10 @@ from training_parts import quick, small_data
 
 from nas.architecture import Architecture
 from nas.network import Network, build_network
+from nas.training.candidate import run
 from nas.training.checkpoint import save_weights
 from nas.training.inheritance import inherit
-from nas.training.job import Job, run
+from nas.training.job import Job
 from nas.training.result import Answer, Result
 
 

@@ -2,27 +2,27 @@
 
 import pytest
 import torch
-from test_training_candidate import DOCUMENT
 from torch import nn
-from training_parts import small_data, small_network
+from training_parts import DOCUMENT, small_data, small_network
 
-from nas.errors import InputError
-from nas.training.candidate import train_candidate
-from nas.training.job import Job, run
-from nas.training.latency import measure_latency, time_network
+from nas.training import latency
+from nas.training.candidate import run, train_candidate
+from nas.training.job import Job
+from nas.training.latency import time_network
 from nas.training.result import Answer, Latency, Result, TooSlow
 
 
 def test_a_measurement_says_what_was_measured():
-    latency = measure_latency(DOCUMENT["architecture"], batch=3, accelerator="cpu", repeats=20)
-    assert 0 < latency.low <= latency.median <= latency.high
-    assert (latency.repeats, latency.batch, latency.device, latency.threads) == (20, 3, "cpu", 1)
+    found = time_network(small_network(), (3, 1, 8, 8))
+    assert 0 < found.low <= found.median <= found.high
+    assert (found.batch, found.device, found.threads) == (3, "cpu", 1)
 
 
-def test_a_measurement_takes_its_time_or_its_number_but_never_fewer_than_five():
-    assert time_network(small_network(), (1, 1, 8, 8), warmup=0, repeats=9).repeats == 9
-    assert time_network(small_network(), (1, 1, 8, 8), repeats=10**9, seconds=0.01).repeats >= 5
-    assert time_network(small_network(), (1, 1, 8, 8), repeats=1, seconds=0).repeats == 5
+@pytest.mark.parametrize(("most", "seconds", "least", "limit"), [(9, 60, 9, 9), (10**9, 0.01, 5, 10**6), (1, 0, 5, 5)])
+def test_a_measurement_takes_its_time_or_its_number_but_never_fewer_than_five(monkeypatch, most, seconds, least, limit):
+    for name, value in (("WARMUP", 0), ("REPEATS", most), ("SECONDS", seconds)):
+        monkeypatch.setattr(latency, name, value)
+    assert least <= time_network(small_network(), (1, 1, 8, 8)).repeats <= limit
 
 
 class Seen(nn.Module):
@@ -44,14 +44,8 @@ def test_a_network_evaluates_channels_last_images_without_gradients_and_stays_as
     assert network.training
 
 
-def test_an_architecture_may_be_measured_at_another_input():
-    assert measure_latency(DOCUMENT["architecture"], input=(3, 12, 12), classes=7, accelerator="cpu", repeats=5)
-    with pytest.raises(InputError):
-        measure_latency({**DOCUMENT["architecture"], "network": [{"op": "conv"}]}, accelerator="cpu")
-
-
 def train(limit, checkpoint, report=lambda epoch, metrics: Answer.GO_ON):
-    job = Job(DOCUMENT, small_data, "cpu", "32-true", checkpoint, latency_limit=limit, latency_batch=2)
+    job = Job(DOCUMENT, small_data, "cpu", checkpoint=checkpoint, latency_limit=limit, latency_batch=2)
     return run(job, report, threads=1)
 
 
@@ -68,7 +62,7 @@ def test_a_network_under_its_limit_trains_as_without_one(tmp_path):
     result = train(1e6, tmp_path / "c")
     assert isinstance(result, Result)
     assert isinstance(result.latency, Latency)
-    plain = train_candidate(DOCUMENT, small_data, threads=1, accelerator="cpu")
+    plain = train_candidate(Job(DOCUMENT, small_data, "cpu"), threads=1)
     assert plain.latency is None
     assert result.history == plain.history
 

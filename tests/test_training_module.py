@@ -8,7 +8,7 @@ from training_parts import CLASSES, quick, small_data, small_network
 
 from nas.training.batches import Steps
 from nas.training.fit import fit
-from nas.training.module import Classifier
+from nas.training.module import TrainingModule
 from nas.training.recipe import METRIC
 from nas.training.result import NotFinite
 
@@ -32,7 +32,7 @@ def batch():
 def test_heads_add_their_weighted_losses():
     images, labels = batch()
     recipe = quick(label_smoothing=0.0)
-    module = Classifier(WithHead(), recipe, Steps(1, 6), {"side": 0.3})
+    module = TrainingModule(WithHead(), recipe, Steps(1, 6), {"side": 0.3})
     module.on_train_epoch_start()
     loss = module.training_step((images, labels), 0)
     parts = [F.cross_entropy(net.train()(images), labels) for net in (small_network(seed=1), small_network(seed=2))]
@@ -42,7 +42,7 @@ def test_heads_add_their_weighted_losses():
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_soft_targets_that_are_certain_give_the_loss_of_labels(smoothing):
     images, labels = batch()
-    module = Classifier(small_network(), quick(label_smoothing=smoothing), Steps(1, 6))
+    module = TrainingModule(small_network(), quick(label_smoothing=smoothing), Steps(1, 6))
     module.on_train_epoch_start()
     hard = module.training_step((images, labels), 0)
     soft = module.training_step((images, F.one_hot(labels, CLASSES).float()), 0)
@@ -93,7 +93,7 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_names_its_epoch():
 
 def test_the_average_is_no_part_of_the_module():
     """Lightning would move, synchronise and count it."""
-    module = Classifier(small_network(), quick(ema=0.9), Steps(1, 6))
+    module = TrainingModule(small_network(), quick(ema=0.9), Steps(1, 6))
     module.on_fit_start()
     assert len(list(module.parameters())) == len(list(small_network().parameters()))
     assert module.evaluated is not module.network

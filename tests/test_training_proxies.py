@@ -4,16 +4,16 @@ from math import exp, inf, isfinite, log, pi, sqrt
 
 import pytest
 import torch
-from test_training_candidate import DOCUMENT
 from torch import nn
-from training_parts import CLASSES, small_data, small_network
+from training_parts import CLASSES, DOCUMENT, small_data, small_network
 
 from nas.architecture import Architecture
 from nas.architecture.published import published_path
 from nas.errors import InputError
 from nas.network import build_network
 from nas.space.reading import read_document
-from nas.training.job import PROXIES, Glance, run
+from nas.training.candidate import run
+from nas.training.job import PROXIES, Job
 from nas.training.proxies import REGISTRY, STEP, _finite, grad_norm, naswot, proxies, sensitivity, snip, synflow, zen
 from nas.training.seeds import generator
 
@@ -189,7 +189,7 @@ def test_a_proxy_that_there_is_not_is_refused():
         values(names=["naswott"])
 
 
-def test_a_glance_gives_the_proxy_and_how_long_it_took():
-    score = run(Glance(DOCUMENT, small_data, "cpu", "snip"), lambda epoch, metrics: 1 / 0, threads=1)
+def test_a_job_with_a_proxy_gives_that_and_how_long_it_took():
+    score = run(Job(DOCUMENT, small_data, "cpu", proxy="snip"), lambda epoch, metrics: 1 / 0, threads=1)
     assert score.value == values(names=["snip"])["snip"]
     assert score.seconds > 0

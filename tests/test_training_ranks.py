@@ -6,16 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from test_training_candidate import DOCUMENT
 from torch import nn
 from torch.nn import functional as F
-from training_parts import CLASSES, quick, run_ranks, small_data, small_network
+from training_parts import CLASSES, DOCUMENT, quick, run_ranks, small_data, small_network
 
 from nas.data.images import Split
 from nas.errors import InputError
-from nas.training.candidate import train_candidate
+from nas.training.candidate import run, train_candidate
 from nas.training.fit import fit
-from nas.training.job import Job, run
+from nas.training.job import Job
 from nas.training.result import Answer, NotFinite, TooSlow
 
 # Batches of 15 images and 29 to evaluate: neither two nor three ranks have equal shares.
@@ -157,10 +156,8 @@ def test_halted_ranks_go_on_as_if_nothing_had_happened(tmp_path):
 
 
 def candidate(weights):
-    result = train_candidate(
-        DOCUMENT, small_data, threads=1, accelerator="cpu", devices=2, weights=weights / os.environ["LOCAL_RANK"]
-    )
-    return result, torch.initial_seed()
+    job = Job(DOCUMENT, small_data, "cpu", devices=2, weights=weights / os.environ["LOCAL_RANK"])
+    return train_candidate(job, threads=1), torch.initial_seed()
 
 
 def test_a_candidate_trains_on_ranks_that_differ_in_what_they_draw(tmp_path):
@@ -194,7 +191,7 @@ def test_fewer_images_to_evaluate_than_ranks_are_enough():
 
 
 def slow(checkpoint):
-    job = Job(DOCUMENT, small_data, "cpu", "32-true", checkpoint, devices=2, latency_limit=1e-6)
+    job = Job(DOCUMENT, small_data, "cpu", checkpoint=checkpoint, devices=2, latency_limit=1e-6)
     return run(job, lambda epoch, metrics: 1 / 0, threads=1)
 
 

@@ -20,6 +20,23 @@ CLASSES = 3
 
 torch.set_num_threads(1)  # the networks are so small that threads only wait for each other
 
+HEAD = [{"op": "global_pool"}, {"op": "linear", "width": "classes"}]
+
+DOCUMENT: dict[str, Any] = {
+    "architecture": {
+        "input": {"channels": 1, "size": 8},
+        "classes": 3,
+        "network": [
+            {"op": "conv", "width": 4, "kernel": 3},
+            {"op": "residual", "name": "sum", "body": [{"op": "conv", "width": 4, "kernel": 3}]},
+            {"op": "aux", "name": "side", "weight": 0.3, "chain": [*HEAD]},
+            *HEAD,
+        ],
+    },
+    "training": {"epochs": 2, "batch_size": 16, "lr": 0.01, "drop_path": 0.2, "crop": 1},
+    "seed": 3,
+}
+
 
 def small_data(n: int = 90, size: tuple[int, int] = (8, 8), channels: int = 1) -> ImageData:
     """Classes that differ in brightness, with noise; validation and test of 30 images each."""

@@ -19,7 +19,7 @@ def load_fashion_mnist_mini() -> ImageData:
 def load_digits(val_fraction: float = 0.15, test_fraction: float = 0.15, split_seed: int = 0) -> ImageData:
     """1,797 grey 8×8 handwritten digits; their 17 grey levels are spread over 0 to 255."""
     if importlib.util.find_spec("sklearn") is None:
-        raise InputError("data 'digits' needs scikit-learn: pip install 'inception-nas[digits]'")
+        raise InputError("data 'digits' needs scikit-learn: pip install scikit-learn")
     from sklearn import datasets  # heavy, so imported only here
 
     digits = datasets.load_digits()

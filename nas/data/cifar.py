@@ -1,16 +1,16 @@
 """CIFAR-10 and CIFAR-100 from the files in which they are published, binary or Python."""
 
-import os
 import tarfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from nas.data.cifar_pickle import read_pickle
-from nas.data.download import fetch, nothing_there
+from nas.data.download import here_or_fetched
 from nas.data.images import Array, ImageData, image_data
 from nas.errors import InputError
 
@@ -30,6 +30,10 @@ class Release:
     read: Callable[[bytes, str], Pair]
     read_names: Callable[[bytes, str], list[str]]
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        return *self.train, self.test, self.names
+
 
 def load_cifar10(path: str | Path, download: bool = False, val_fraction: float = 0.1, split_seed: int = 0) -> ImageData:
     """CIFAR-10 below `path`, `val_fraction` of its 50,000 train images held out.
@@ -37,33 +41,22 @@ def load_cifar10(path: str | Path, download: bool = False, val_fraction: float =
     `path`: the published archive (cifar-10-python.tar.gz or cifar-10-binary.tar.gz), the folder
     extracted from it, or one that holds either. `download` fetches what is not there.
     """
-    return _load_cifar("cifar10", "CIFAR10", CIFAR10, path, download, val_fraction, split_seed)
+    return _load_cifar("cifar10", CIFAR10, path, download, val_fraction, split_seed)
 
 
 def load_cifar100(
     path: str | Path, download: bool = False, val_fraction: float = 0.1, split_seed: int = 0
 ) -> ImageData:
     """CIFAR-100 with its 100 fine classes; otherwise as `load_cifar10`."""
-    return _load_cifar("cifar100", "CIFAR100", CIFAR100, path, download, val_fraction, split_seed)
+    return _load_cifar("cifar100", CIFAR100, path, download, val_fraction, split_seed)
 
 
 def _load_cifar(
-    name: str,
-    torchvision_name: str,
-    releases: tuple[Release, ...],
-    path: str | Path,
-    download: bool,
-    val_fraction: float,
-    split_seed: int,
+    name: str, releases: tuple[Release, ...], path: str | Path, download: bool, val_fraction: float, split_seed: int
 ) -> ImageData:
-    root = Path(os.path.expanduser(str(path)))
-    found = _find_cifar(root, releases)
-    if found is None and download:
-        fetch(torchvision_name, root)
-        found = _find_cifar(root, releases)
-    if found is None:
-        raise nothing_there(name, root, [place for release in releases for place in (release.folder, release.archive)])
-    release, place, files = found
+    expected = [place for release in releases for place in (release.folder, release.archive)]
+    find = partial(_find_cifar, releases=releases)
+    release, place, files = here_or_fetched(name, path, find, download, expected)
     batches = [release.read(files[batch], f"{place}/{batch}") for batch in release.train]
     splits = {
         "train": (np.concatenate([x for x, _ in batches]), np.concatenate([y for _, y in batches])),
@@ -90,20 +83,16 @@ def _find_cifar(root: Path, releases: tuple[Release, ...]) -> tuple[Release, Pat
     return None
 
 
-def _wanted(release: Release) -> tuple[str, ...]:
-    return (*release.train, release.test, release.names)
-
-
 def _from_folder(folder: Path, release: Release) -> dict[str, bytes]:
-    for name in _wanted(release):
+    for name in release.files:
         if not (folder / name).is_file():
-            raise InputError(f"{folder}: no file {name}; expected {', '.join(_wanted(release))}")
-    return {name: (folder / name).read_bytes() for name in _wanted(release)}
+            raise InputError(f"{folder}: no file {name}; expected {', '.join(release.files)}")
+    return {name: (folder / name).read_bytes() for name in release.files}
 
 
 def _from_archive(archive: Path, releases: tuple[Release, ...]) -> tuple[Release, dict[str, bytes]]:
     """Read from the archive itself: nothing is extracted, so nothing in it can choose where it is written."""
-    places = [f"{release.folder}/{name}" for release in releases for name in _wanted(release)]
+    places = [f"{release.folder}/{name}" for release in releases for name in release.files]
     found: dict[str, bytes] = {}
     with tarfile.open(archive) as tar:
         for member in tar:
@@ -112,7 +101,7 @@ def _from_archive(archive: Path, releases: tuple[Release, ...]) -> tuple[Release
                 content = tar.extractfile(member)
                 found[name] = content.read() if content else b""
     for release in releases:
-        files = {name: found.get(f"{release.folder}/{name}") for name in _wanted(release)}
+        files = {name: found.get(f"{release.folder}/{name}") for name in release.files}
         whole = {name: content for name, content in files.items() if content is not None}
         if len(whole) == len(files):
             return release, whole

@@ -1,11 +1,19 @@
-"""Fetches a published data set with torchvision, when asked to."""
+"""Published data sets: found where they are, or fetched with torchvision when asked to."""
 
 import importlib.util
+import os
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from nas.errors import InputError
+
+Found = TypeVar("Found")
+
+TORCHVISION = {"cifar10": "CIFAR10", "cifar100": "CIFAR100", "fashion_mnist": "FashionMNIST"}
+"""Its names for our sets."""
 
 CODE = """
 import sys
@@ -17,21 +25,33 @@ except Exception as error:
 """
 
 
-def fetch(torchvision_name: str, root: Path) -> None:
-    """Let torchvision download a set below `root`, in a process of its own: this one stays free of torch."""
+def here_or_fetched(
+    name: str, path: str | Path, find: Callable[[Path], Found | None], download: bool, expected: Sequence[str]
+) -> Found:
+    """What `find` finds of the set `name` below `path`; if that is nothing, torchvision `download`s it there first.
+
+    Raises `InputError`, which names what is `expected`, if there is nothing in the end.
+    """
+    root = Path(os.path.expanduser(path))
+    found = find(root)
+    if found is None and download:
+        _fetch(TORCHVISION[name], root)
+        found = find(root)
+    if found is None:
+        there = "" if root.exists() else " (there is no such file or folder)"
+        raise InputError(
+            f"{root}: no files of {name} here{there}; expected {', '.join(expected)}; data.download=true fetches them"
+        )
+    return found
+
+
+def _fetch(torchvision_name: str, root: Path) -> None:
+    """In a process of its own: this one stays free of torch."""
     if importlib.util.find_spec("torchvision") is None:
-        raise InputError("data.download needs torchvision: pip install 'inception-nas[vision]'")
+        raise InputError("data.download needs torchvision: pip install torchvision")
     # its standard error, where the progress is shown, goes to the terminal
     command = [sys.executable, "-c", CODE, torchvision_name, str(root)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, errors="replace", check=False)
     if done.returncode:
         reason = "".join(done.stdout.strip().splitlines()[-1:])
         raise InputError(f"{root}: {torchvision_name} could not be downloaded: {reason or 'see above'}")
-
-
-def nothing_there(name: str, root: Path, expected: list[str]) -> InputError:
-    """What to say when nothing of the set `name` is below `root`."""
-    there = "" if root.exists() else " (there is no such file or folder)"
-    return InputError(
-        f"{root}: no files of {name} here{there}; expected {', '.join(expected)}; data.download=true fetches them"
-    )

@@ -1,13 +1,12 @@
 """Fashion-MNIST from its four idx files, as published."""
 
 import gzip
-import os
 import zlib
 from pathlib import Path
 
 import numpy as np
 
-from nas.data.download import fetch, nothing_there
+from nas.data.download import here_or_fetched
 from nas.data.images import Array, ImageData, image_data
 from nas.errors import InputError
 
@@ -16,16 +15,8 @@ FILES = {
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
 CLASSES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
+    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 )
 
 
@@ -37,27 +28,22 @@ def load_fashion_mnist(
     `path`: the folder of its four idx files, packed (.gz) or not, or one with FashionMNIST/raw in it.
     `download` fetches what is not there.
     """
-    root = Path(os.path.expanduser(str(path)))
-    files = _find_idx(root)
-    if files is None and download:
-        fetch("FashionMNIST", root)
-        files = _find_idx(root)
-    if files is None:
-        raise nothing_there("fashion_mnist", root, [f"{name}[.gz]" for pair in FILES.values() for name in pair])
+    expected = [f"{name}[.gz]" for pair in FILES.values() for name in pair]
+    folder, files = here_or_fetched("fashion_mnist", path, _find_idx, download, expected)
     splits = {
         key: (_read_idx(files[images], 3), _read_idx(files[labels], 1)) for key, (images, labels) in FILES.items()
     }
     return image_data(
-        "fashion_mnist", splits, CLASSES, val_fraction=val_fraction, split_seed=split_seed, place=str(root)
+        "fashion_mnist", splits, CLASSES, val_fraction=val_fraction, split_seed=split_seed, place=str(folder)
     )
 
 
-def _find_idx(root: Path) -> dict[str, Path] | None:
+def _find_idx(root: Path) -> tuple[Path, dict[str, Path]] | None:
     names = [name for pair in FILES.values() for name in pair]
     for folder in (root, root / "raw", root / "FashionMNIST" / "raw"):
         found = {name: file for name in names for file in (folder / f"{name}.gz", folder / name) if file.is_file()}
         if len(found) == len(names):
-            return found
+            return folder, found
         if found:
             missing = [name for name in names if name not in found]
             raise InputError(f"{folder}: no file {' or '.join(missing)} (.gz or not), though others are there")

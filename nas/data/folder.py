@@ -60,14 +60,14 @@ def load_image_folder(
     `channels`: 3 (colour) or 1 (grey). The decoded images are kept in `cache` (default: the user's cache
     folder) and found again until a file's name, size or time, or an option, changes.
     """
-    root = Path(os.path.abspath(os.path.expanduser(str(path))))
+    root = Path(os.path.abspath(os.path.expanduser(path)))
     if fit not in FITS:
         raise unknown("data.fit", "fit", fit, FITS)
     if channels not in MODES:
         raise unknown("data.channels", "number of channels", channels, MODES)
     options = Options(_height_and_width(size), fit, channels, val_fraction, test_fraction, split_seed)
     listing = list_classes(root, val_fraction, test_fraction, split_seed)
-    store = Path(os.path.abspath(os.path.expanduser(str(cache)))) if cache else default_cache()
+    store = Path(os.path.abspath(os.path.expanduser(cache))) if cache else default_cache()
     key = _key(root, listing, options)
     entry = f"{re.sub(r'[^A-Za-z0-9_.-]', '_', root.name)}-{key}"
     folder = made_once(store, entry, lambda part: _write(part, root, listing, options))

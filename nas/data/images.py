@@ -2,15 +2,16 @@
 
 import hashlib
 import json
+import mmap
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from nas.data.split import held_out
+from nas.data.split import Indices, held_out
 from nas.errors import InputError
 
 Array = npt.NDArray[Any]
@@ -22,6 +23,17 @@ class Split:
 
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
+
+    @property
+    def mapped(self) -> bool:
+        """Whether the images stay in a file, from which they are read when they are looked at."""
+        array: Any = self.images
+        while isinstance(array, np.ndarray):
+            array = array.base
+        return isinstance(array, mmap.mmap)
+
+    def part(self, chosen: Indices | slice) -> "Split":
+        return Split(_read_only(self.images[chosen]), _read_only(self.labels[chosen]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +123,8 @@ def image_data(
             )
     val = checked.get("val")
     if val is None:
-        train, val = split_validation(train, val_fraction, split_seed, place=place)
+        chosen = held_out(train.labels, val_fraction, split_seed, place=place)
+        train, val = train.part(np.delete(np.arange(len(train.labels)), chosen)), train.part(chosen)
     test = checked.get("test")
     mean, std = _mean_and_std(place, train.images, mean, std)
     if fingerprint is None:
@@ -120,14 +133,19 @@ def image_data(
     return ImageData(name, train, val, test, names, mean, std, fingerprint)
 
 
-def split_validation(split: Split, fraction: float, seed: int, *, place: str = "data") -> tuple[Split, Split]:
-    """(train, val): `fraction` of every class held out of `split`, the same images for the same seed."""
-    chosen = held_out(split.labels, fraction, seed, place=place)
-    rest = np.delete(np.arange(len(split.labels)), chosen)
-    return (
-        Split(_read_only(split.images[rest]), _read_only(split.labels[rest])),
-        Split(_read_only(split.images[chosen]), _read_only(split.labels[chosen])),
-    )
+def joined(data: ImageData) -> ImageData:
+    """The data with its validation images among those to train on, for when nothing is left to be chosen.
+
+    They stay the validation split, too, so that a training reports as ever; its figure is one of seen images then, and
+    no validation. Mean and standard deviation stay those of the train images alone.
+    """
+    images = np.concatenate([data.train.images, data.val.images])
+    labels = np.concatenate([data.train.labels, data.val.labels])
+    return replace(data, train=Split(images, labels), fingerprint=joined_fingerprint(data.fingerprint))
+
+
+def joined_fingerprint(fingerprint: str) -> str:
+    return hashlib.sha256(f"train and val of {fingerprint}".encode()).hexdigest()
 
 
 def _class_names(place: str, class_names: Sequence[str]) -> tuple[str, ...]:

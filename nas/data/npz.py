@@ -31,7 +31,7 @@ def load_npz(
     `val_fraction` of train is held out. Without class_names the classes are called "0", "1", ...
     Nothing pickled is ever read.
     """
-    file = Path(os.path.expanduser(str(path)))
+    file = Path(os.path.expanduser(path))
     arrays = _read(file)
     splits = {}
     for key in ("train", "val", "test"):

@@ -12,6 +12,7 @@ from nas.search.kept import kept_weights
 from nas.search.options import TrainerOptions, section
 from nas.search.summary import RETRAINED_WITH
 from nas.training.candidate import train_candidate
+from nas.training.job import Job
 from nas.training.recipe import METRIC
 
 
@@ -42,16 +43,15 @@ def trained_again(source: Source) -> Path:
     if data.fingerprint != source.record["data"]["fingerprint"]:
         raise InputError(f"--train: {data.name} has other images now than when {source.name} was found")
     path = kept_weights(source.study.folder, source.document)
-    result = train_candidate(
+    job = Job(
         source.document,
         lambda: data,
-        threads=source.record.get("threads") or cores(),
-        accelerator=trainer.accelerator,
-        precision=trainer.precision,
+        trainer.accelerator,
+        trainer.precision,
         micro_batch=source.record.get("micro_batch"),
-        report=report,
         weights=path,
     )
+    result = train_candidate(job, source.record.get("threads") or cores(), report)
     if result.value != source.accuracy:
         say(to, f"note: {METRIC} is {result.value} now, where the record has {source.accuracy}")
     return path

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 
@@ -23,8 +22,8 @@ from nas.search.spaces import quantile
 from nas.space.count import count as count_documents
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest
-from nas.training.result import Answer
-from nas.training.timed import Sample, Timed
+from nas.training.job import Job
+from nas.training.result import Answer, Timed
 
 TARGET = "nas.training.timed:run"
 LIMIT = 600.0
@@ -157,9 +156,8 @@ def _timed(
         while waiting and pool.room(need):
             key = waiting.pop(0)
             candidate = candidates[key]
-            options: dict[str, Any] = {"accelerator": pool.devices[0].kind, "precision": ready.trainer.precision}
-            sample = Sample(candidate.document, ready.config.data, batch_size=candidate.training.batch_size, **options)
-            pool.start(key, sample, folder / f"{key}.log", need)
+            job = Job(candidate.document, ready.config.data, pool.devices[0].kind, ready.trainer.precision)
+            pool.start(key, job, folder / f"{key}.log", need)
         for event in pool.wait(0.25):
             match event:
                 case Report(key=key):

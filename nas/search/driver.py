@@ -239,7 +239,7 @@ class Driver:
         whole = self.job(live.candidate.document, self._places.checkpoint(number), attempt)
         whole = replace(whole, weights=trial_weights(self.folder, number))
         job = self.screening.job(whole, live.trial, live.screening)
-        epochs = int(job.document["training"]["epochs"]) if isinstance(job, Job) else 1
+        epochs = int(job.document["training"]["epochs"]) if job.proxy is None else 1
         self.progress.running[number] = Running(number, epochs, cost.parameters, cost.macs, self.pool.clock())
         self.pool.start(number, job, self._places.log(number), attempt.need)
 

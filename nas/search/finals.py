@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from nas.data.joined import joined_fingerprint
+from nas.data.images import joined_fingerprint
 from nas.errors import InputError
 from nas.samplers.catalogue import Catalogue
 from nas.samplers.expectation import believed

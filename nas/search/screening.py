@@ -19,7 +19,7 @@ from nas.search.proposal import Candidate
 from nas.search.proposer import Proposer
 from nas.search.screen import INHERITED, TRAINING, Screen
 from nas.search.study import trials
-from nas.training.job import Glance, Job
+from nas.training.job import Job
 from nas.training.result import Result, Score
 
 SECONDS = "screen_seconds"
@@ -73,12 +73,13 @@ class Screening:
         self._look(group_of(trial))
         return True
 
-    def job(self, job: Job, trial: Trial, screening: bool) -> Job | Glance:
+    def job(self, job: Job, trial: Trial, screening: bool) -> Job:
         """What scores a candidate, made of what trains it; or that."""
         if self.screen is None or not screening:
             return job
         if not self.screen.trains:
-            return Glance(job.document, job.data, job.accelerator, self.screen.by)
+            return replace(job, proxy=self.screen.by)
+        assert job.checkpoint is not None
         return replace(
             job,
             document=self.screen.brief(job.document),

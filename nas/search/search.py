@@ -56,7 +56,7 @@ from nas.training.recipe import METRIC, Training
 if TYPE_CHECKING:
     from nas.pool.ray_pool import RayPool
 
-TARGET = "nas.training.job:run"
+TARGET = "nas.training.candidate:run"
 """What children of a pool run."""
 
 

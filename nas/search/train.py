@@ -19,6 +19,7 @@ from nas.search.display import count, duration, number_of, say
 from nas.search.options import MOST, PoolOptions, StudyOptions, TrainerOptions, checked_name, section, study_folder
 from nas.search.study import JOURNAL
 from nas.space.reading import read_document
+from nas.training.job import Job
 from nas.training.recipe import METRIC, Training
 from nas.training.result import NotFinite
 from nas.training.starting import fingerprint, tried
@@ -96,21 +97,20 @@ def train(
         return False
 
     folder = _new_folder(home)
+    job = Job(
+        {**document, "training": recipe.to_document()},
+        load,
+        trainer.accelerator,
+        trainer.precision,
+        checkpoint=folder / "checkpoint.pt",
+        micro_batch=record.get("micro_batch"),
+        graphs=trainer.graphs,
+        weights=folder / "weights.pt",
+        start=weights,
+        test=test,
+    )
     try:
-        result = train_candidate(
-            {**document, "training": recipe.to_document()},
-            load,
-            threads=pool.threads or record.get("threads") or cores(),
-            accelerator=trainer.accelerator,
-            precision=trainer.precision,
-            micro_batch=record.get("micro_batch"),
-            graphs=trainer.graphs,
-            report=report,
-            checkpoint=folder / "checkpoint.pt",
-            weights=folder / "weights.pt",
-            start=weights,
-            test=test,
-        )
+        result = train_candidate(job, pool.threads or record.get("threads") or cores(), report)
     except NotFinite as error:
         say(console, f"the training has failed: {error}")
         return 1

@@ -1,6 +1,6 @@
 """Batches of images for training and evaluation, taken from arrays without per-image Python.
 
-Arrays in memory are put on the training device once; memory-mapped arrays stay on disk and are read batch by batch,
+Arrays are put on the training device once; large ones that are memory-mapped stay on disk and are read batch by batch,
 ahead of the training.
 """
 
@@ -30,7 +30,8 @@ from nas.training.seeds import generator
 CPU_PIXELS, CPU_LEAST_IMAGES = 2**16, 16
 DEVICE_PIXELS, DEVICE_MOST_IMAGES = 2**20, 512
 
-READ_AHEAD = 2  # batches from a disk
+IN_MEMORY = 2**30  # bytes of images in a file that are put on the device with all others
+READ_AHEAD = 2  # batches of more than that
 
 Batch = tuple[Tensor, Tensor]
 Read = Callable[[Sequence[Tensor]], Iterator[Tensor]]
@@ -73,7 +74,7 @@ class Pixels:
     def __init__(self, split: Split, mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> None:
         self.device = device
         self.size: tuple[int, int] = split.images.shape[1:3]
-        place = _on_disk if isinstance(split.images, np.memmap) else _in_memory
+        place = _on_disk if split.mapped and split.images.nbytes > IN_MEMORY else _in_memory
         self._read = place(split.images, device)
         self._labels = _tensor(split.labels).to(device)
         self._scale = (1 / torch.tensor(std, dtype=torch.float32, device=device))[:, None, None]
@@ -143,31 +144,31 @@ def steps(images: int, training: Training, ranks: int = 1, micro_batch: int | No
 class TrainingBatches:
     """One epoch of shuffled, augmented batches; order and augmentation follow from (seed, epoch) alone.
 
-    Targets are labels "n", or soft targets "n k" with mixup or cutmix. Every batch is full, what is left of the
-    permutation is dropped, except where the split is smaller than one batch. With several ranks, each takes its
-    share of every global batch of `training.batch_size` images; in pieces, the share is augmented before it is cut.
+    Targets are labels "n", or soft targets "n k" with mixup or cutmix. Every step is full, what is left of the
+    permutation is dropped, except where the split is smaller than one step. A rank's share is augmented before it is
+    cut in pieces.
     """
 
     pixels: Pixels
     classes: int
     training: Training
     seed: int
+    steps: Steps
     rank: int = 0
-    world_size: int = 1
-    pieces: int = 1
     epoch: int = 0  # to be set before each pass
 
     def __len__(self) -> int:
-        return steps(len(self.pixels), self.training).number * self.pieces
+        return self.steps.number * self.steps.pieces
 
     def __iter__(self) -> Iterator[Batch]:
         order = torch.randperm(len(self.pixels), generator=generator(self.seed, "order", self.epoch))
         rng = generator(self.seed, "augmentation", self.epoch, self.rank)
-        indices = torch.split(order, self.training.batch_size)[: len(self) // self.pieces]
-        for images, labels in self.pixels.batches([index[self.rank :: self.world_size] for index in indices]):
+        indices = torch.split(order, self.steps.images)[: self.steps.number]
+        for images, labels in self.pixels.batches([index[self.rank :: self.steps.ranks] for index in indices]):
             images = self.pixels.normalise(change_pixels(images, self.training, rng))
             images, targets = mix(images, labels, self.classes, self.training, rng)
-            yield from zip(images.tensor_split(self.pieces), targets.tensor_split(self.pieces), strict=True)
+            pieces = self.steps.pieces
+            yield from zip(images.tensor_split(pieces), targets.tensor_split(pieces), strict=True)
 
 
 def change_pixels(images: Tensor, training: Training, rng: Generator) -> Tensor:
@@ -198,13 +199,15 @@ def mix(images: Tensor, labels: Tensor, classes: int, training: Training, rng: G
 
 @dataclass(eq=False)
 class EvaluationBatches:
-    """All images of a split in their order, in batches as large as pays; a rank takes every `world_size`-th image."""
+    """All images of a split in their order, in batches as large as pays; of several ranks each takes every n-th image.
+
+    A training's share of a step fits in memory here, too, where no activations are kept; but if it had to be cut in
+    pieces, so are these.
+    """
 
     pixels: Pixels
-    training_size: int  # of a training batch: evaluation keeps no activations, so as many fit in memory
+    steps: Steps
     rank: int = 0
-    world_size: int = 1
-    most: int | None = None  # images, where memory is scarce
 
     @property
     def batch_size(self) -> int:
@@ -212,14 +215,14 @@ class EvaluationBatches:
         if self.pixels.device.type == "cpu":
             pays = max(CPU_LEAST_IMAGES, CPU_PIXELS // (height * width))
         else:
-            pays = max(self.training_size, min(DEVICE_MOST_IMAGES, DEVICE_PIXELS // (height * width)))
-        return min(pays, self.most or pays)
+            pays = max(self.steps.share, min(DEVICE_MOST_IMAGES, DEVICE_PIXELS // (height * width)))
+        return min(pays, self.steps.piece) if self.steps.pieces > 1 else pays
 
     def __len__(self) -> int:
-        return max(1, ceil(len(range(self.rank, len(self.pixels), self.world_size)) / self.batch_size))
+        return max(1, ceil(len(range(self.rank, len(self.pixels), self.steps.ranks)) / self.batch_size))
 
     def __iter__(self) -> Iterator[Batch]:
-        order = torch.arange(len(self.pixels))[self.rank :: self.world_size]
+        order = torch.arange(len(self.pixels))[self.rank :: self.steps.ranks]
         for images, labels in self.pixels.batches(torch.split(order, self.batch_size)):
             yield self.pixels.normalise(images), labels
 
@@ -238,31 +241,19 @@ class ImageDataModule(LightningDataModule):
         self._training_batches.epoch = epoch
 
     def train_dataloader(self) -> TrainingBatches:
-        self._training_batches = TrainingBatches(
-            self._pixels(self._data.train),
-            self._data.classes,
-            self._training,
-            self._seed,
-            self._rank(),
-            self._steps.ranks,
-            self._steps.pieces,
-        )
+        pixels, classes = self._pixels(self._data.train), self._data.classes
+        self._training_batches = TrainingBatches(pixels, classes, self._training, self._seed, self._steps, self._rank())
         return self._training_batches
 
     def val_dataloader(self) -> EvaluationBatches:
-        return self._evaluation(self._data.val)
+        return EvaluationBatches(self._pixels(self._data.val), self._steps, self._rank())
 
     def test_dataloader(self) -> EvaluationBatches:
-        if self._data.test is None:
-            raise InputError(f"data {self._data.name!r} has no test split")
-        return self._evaluation(self._data.test)
+        assert self._data.test is not None
+        return EvaluationBatches(self._pixels(self._data.test), self._steps, self._rank())
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         return batch  # it is there already
-
-    def _evaluation(self, split: Split) -> EvaluationBatches:
-        most = self._steps.piece if self._steps.pieces > 1 else None
-        return EvaluationBatches(self._pixels(split), self._steps.share, self._rank(), self._steps.ranks, most)
 
     def _pixels(self, split: Split) -> Pixels:
         assert self.trainer is not None

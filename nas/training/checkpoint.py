@@ -1,4 +1,4 @@
-"""Checkpoints on disk: written whole or not at all, read without running anything that is in them."""
+"""Checkpoints and weights on disk: written whole or not at all, read without running anything that is in them."""
 
 import os
 from collections.abc import Mapping
@@ -12,6 +12,34 @@ from nas.errors import InputError
 from nas.training.result import UnreadableCheckpoint
 
 FORMAT = "nas training checkpoint 1"
+
+
+def save_checkpoint(path: Path, candidate: str, content: Mapping[str, Any]) -> None:
+    """Replaces the checkpoint at `path`; `candidate` says whose it is. OSError if it cannot be written."""
+    _write({"format": FORMAT, "candidate": candidate, **content}, path)
+
+
+def load_checkpoint(path: Path, candidate: str) -> dict[str, Any]:
+    """What `save_checkpoint` wrote, on the CPU.
+
+    Raises `UnreadableCheckpoint` for any other file, `InputError` for another candidate's checkpoint.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises almost anything, by what the bytes happen to look like
+        raise UnreadableCheckpoint(f"{path}: cannot be read as a checkpoint ({type(error).__name__})") from error
+    if not isinstance(content, dict):
+        raise UnreadableCheckpoint(f"{path}: not a checkpoint, but a {type(content).__name__}")
+    if content.get("format") != FORMAT:
+        raise UnreadableCheckpoint(f"{path}: not a checkpoint of a training (its format is {content.get('format')!r})")
+    if content["candidate"] != candidate:
+        raise InputError(f"{path}: the checkpoint of another candidate, recipe, seed or data set; remove it")
+    return content
+
+
+def save_weights(path: Path, network: nn.Module) -> None:
+    """The network's state dict, for `torch.load(path, weights_only=True)`, in torch's default memory format."""
+    _write({name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}, path)
 
 
 def _write(content: Mapping[str, Any], path: Path) -> None:
@@ -30,52 +58,3 @@ def _write(content: Mapping[str, Any], path: Path) -> None:
             if isinstance(reason, OSError):
                 raise OSError(reason.errno, reason.strerror, str(path)) from error
         raise
-
-
-def save_checkpoint(path: Path, candidate: str, content: Mapping[str, Any]) -> None:
-    """Replaces the checkpoint at `path`; `candidate` says whose it is. OSError if it cannot be written."""
-    _write({"format": FORMAT, "candidate": candidate, **content}, path)
-
-
-def load_checkpoint(path: Path, candidate: str) -> dict[str, Any]:
-    """What `save_checkpoint` wrote, on the CPU.
-
-    Raises `UnreadableCheckpoint` for any other file, `InputError` for another candidate's checkpoint.
-    """
-    try:
-        content = _read(path, "checkpoint")
-    except InputError as error:
-        raise UnreadableCheckpoint(str(error)) from error
-    if content.get("format") != FORMAT:
-        raise UnreadableCheckpoint(f"{path}: not a checkpoint of a training (its format is {content.get('format')!r})")
-    if content["candidate"] != candidate:
-        raise InputError(f"{path}: the checkpoint of another candidate, recipe, seed or data set; remove it")
-    return content
-
-
-def _read(path: Path, kind: str) -> dict[str, Any]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises almost anything, by what the bytes happen to look like
-        raise InputError(f"{path}: cannot be read as a {kind} ({type(error).__name__})") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: not a {kind}, but a {type(content).__name__}")
-    return content
-
-
-def save_weights(path: Path, network: nn.Module) -> None:
-    """The network's state dict, for `torch.load(path, weights_only=True)`, in torch's default memory format."""
-    _write({name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}, path)
-
-
-def read_weights(path: Path) -> dict[str, Any]:
-    """What `save_weights` wrote, on the CPU; `InputError` if it cannot be read."""
-    return _read(path, "file of weights")
-
-
-def load_weights(path: Path, network: nn.Module) -> None:
-    """Fills `network` from `save_weights`' file; `InputError` if it is not one or of another network."""
-    try:
-        network.load_state_dict(read_weights(path))
-    except RuntimeError as error:
-        raise InputError(f"{path}: the weights of another network ({error})") from error

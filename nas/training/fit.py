@@ -21,7 +21,7 @@ from nas.errors import InputError
 from nas.training import ranks
 from nas.training.batches import ImageDataModule, steps
 from nas.training.checkpoint import load_checkpoint, save_checkpoint
-from nas.training.module import Classifier
+from nas.training.module import TrainingModule
 from nas.training.recipe import Training
 from nas.training.result import Answer, Metrics, Report, Result
 from nas.training.seeds import derived_seed
@@ -67,8 +67,6 @@ def fit(
     that of another candidate, OSError if a checkpoint cannot be written (the one before it stays).
     """
     here = ranks.devices_here(devices)
-    if test and data.test is None:
-        raise InputError(f"test: data {data.name!r} has no test split")
     saved = load_checkpoint(checkpoint, candidate) if checkpoint is not None and checkpoint.exists() else None
     cut = steps(len(data.train.labels), training, devices, micro_batch)
     epochs = _Epochs(seed, training.epochs, report, checkpoint, candidate, saved)
@@ -98,7 +96,7 @@ def fit(
         if sync_batch_norm and devices > 1 and device != "cuda":
             raise InputError(f"sync_batch_norm: batch norm is synchronised on CUDA devices only, not on {device!r}")
         graphs = graphs and device == "cuda" and devices == cut.pieces == 1
-        module = Classifier(network, training, cut, aux_weights, saved["state"] if saved else None, graphs)
+        module = TrainingModule(network, training, cut, aux_weights, saved["state"] if saved else None, graphs)
         with _interruptible():
             trainer.fit(module, datamodule=images)
             ended = epochs.answer != Answer.GO_ON
@@ -155,7 +153,7 @@ class _Epochs(Callback):
         torch.manual_seed(derived_seed(self._seed, "network", epoch, trainer.global_rank))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        assert isinstance(pl_module, Classifier)
+        assert isinstance(pl_module, TrainingModule)
         epoch, metrics = len(self.history), pl_module.metrics
         self.history.append(metrics)
         now = time.perf_counter()

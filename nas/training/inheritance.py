@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nas.errors import InputError
 from nas.network.layers import Unit
-from nas.training.checkpoint import read_weights
+from nas.weights.files import read_weights
 
 
 def inherit(network: nn.Module, parents: Sequence[Path]) -> float:

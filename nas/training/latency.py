@@ -1,59 +1,28 @@
 """How long a network takes to evaluate a batch on this machine, and a limit to it before a training."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from statistics import quantiles
-from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import nn
 
-from nas.architecture import Architecture
-from nas.network import build_network
-from nas.training.module import Classifier
+from nas.training.module import TrainingModule
 from nas.training.result import Latency, TooSlow
 
-LEAST = 5  # evaluations that are measured, however long they take
+WARMUP, REPEATS, LEAST = 10, 200, 5
+"""Evaluations that are not counted, that are measured at most, and at least however long they take."""
+SECONDS = 1.0
+"""After which no more are measured."""
 
 WAIT: dict[str, Callable[[], None]] = {"cuda": torch.cuda.synchronize, "mps": torch.mps.synchronize}
 
 
-def measure_latency(
-    architecture: Mapping[str, Any],
-    *,
-    input: tuple[int, int, int] | None = None,
-    classes: int | None = None,
-    batch: int = 1,
-    threads: int = 1,
-    accelerator: str = "auto",
-    warmup: int = 10,
-    repeats: int = 200,
-    seconds: float = 1.0,
-) -> Latency:
-    """Measures an architecture document's network with random weights, in 32 bits.
-
-    `input` (channels, height, width) and `classes` are the architecture's own unless given. Sets the number of torch's
-    threads in this process. Raises `InputError` for a document that cannot be built.
-    """
-    torch.set_num_threads(threads)
-    parsed = Architecture.from_document(architecture)
-    channels, *size = input or parsed.input
-    made = build_network(
-        parsed, in_channels=channels, classes=classes or parsed.classes, input_size=(size[0], size[1]), aux=False
-    )
-    network = made.to(Fabric(accelerator=accelerator, devices=1).device).to(memory_format=torch.channels_last)
-    return time_network(network, (batch, channels, *size), warmup=warmup, repeats=repeats, seconds=seconds)
-
-
-def time_network(
-    network: nn.Module, shape: tuple[int, ...], *, warmup: int = 10, repeats: int = 200, seconds: float = 1.0
-) -> Latency:
+def time_network(network: nn.Module, shape: tuple[int, ...]) -> Latency:
     """Measures a network where it is, on images of `shape` (n, c, h, w), evaluating: aux heads take no part.
 
-    Evaluates until there are `repeats` measurements, or `seconds` have passed and there are five; `warmup` before
-    them are not counted. Leaves the network as it was.
+    Leaves the network as it was.
     """
     parameter = next(network.parameters())
     images = torch.rand(shape, dtype=parameter.dtype, device=parameter.device)
@@ -62,8 +31,8 @@ def time_network(
     training = network.training
     network.eval()
     with torch.inference_mode():
-        _times(network, images, wait, warmup, seconds / 4)
-        times = _times(network, images, wait, repeats, seconds)
+        _times(network, images, wait, WARMUP, SECONDS / 4)
+        times = _times(network, images, wait, REPEATS, SECONDS)
     network.train(training)
     low, median, high = quantiles(times, n=4, method="inclusive")
     on_cuda = parameter.device.type == "cuda"
@@ -103,7 +72,7 @@ class LatencyLimit(Callback):
         self._limit, self._shape, self._refuse = limit, shape, refuse
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        assert isinstance(pl_module, Classifier)
+        assert isinstance(pl_module, TrainingModule)
         own = time_network(pl_module.network, self._shape) if trainer.is_global_zero else None
         self.latency = trainer.strategy.broadcast(own)
         assert self.latency is not None

@@ -21,7 +21,7 @@ from nas.training.result import Metrics, NotFinite
 from nas.training.schedule import learning_rate_factor
 
 
-class Classifier(LightningModule):
+class TrainingModule(LightningModule):
     """Trains `network` by a recipe. `metrics` are those of the last evaluation.
 
     `network(x)` gives logits "n k"; in training it may give (logits, {aux head: logits}), whose losses are added

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
 from nas.data.images import ImageData, Split, scaled
@@ -25,23 +24,18 @@ def reduced(data: ImageData, size: int | None, share: float) -> ImageData:
     if size is not None and size > min(data.size):
         raise InputError(f"size: {size} pixels are more than the {min(data.size)} that the images have")
     text = f"{size} pixels and {share!r} of {data.fingerprint}"
-    train = _part(data.train, share)
+    train, val = _share(data.train, share), data.val
     if size is not None:
-        train, val = _resized(train, size), _resized(data.val, size)
-    else:
-        val = data.val
+        train, val = _resized(train, size), _resized(val, size)
     return replace(data, train=train, val=val, test=None, fingerprint=hashlib.sha256(text.encode()).hexdigest())
 
 
-def _part(split: Split, share: float) -> Split:
+def _share(split: Split, share: float) -> Split:
     if share == 1.0:
         return split
-    kept: list[NDArray[np.intp]] = []
-    for label in np.unique(split.labels):
-        places = np.flatnonzero(split.labels == label)
-        kept.append(places[: max(1, round(share * len(places)))])
-    order = np.sort(np.concatenate(kept))
-    return Split(split.images[order], split.labels[order])
+    classes = (np.flatnonzero(split.labels == label) for label in np.unique(split.labels))
+    kept = [each[: max(1, round(share * len(each)))] for each in classes]
+    return split.part(np.sort(np.concatenate(kept)))
 
 
 def _resized(split: Split, size: int) -> Split:

@@ -60,6 +60,15 @@ class Score:
 
 
 @dataclass(frozen=True)
+class Timed:
+    """What some steps of a training say of it: seconds of a whole epoch, and the most bytes that the process, or on a
+    GPU its tensors, took."""
+
+    epoch: float
+    memory: int
+
+
+@dataclass(frozen=True)
 class Result:
     """The outcome of one training; `metrics` are those of the last epoch, `history` those of every epoch."""
 
