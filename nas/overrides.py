@@ -19,7 +19,7 @@ from nas.space.paths import removed, replaced
 SECTIONS = ("architecture", "training")
 """What a space may hold."""
 
-GROUPS = ("data", "pool", "pruner", "sampler", "trainer")
+GROUPS = ("data", "pool", "pruner", "sampler")
 """Sections of the configuration that are chosen by name."""
 
 

@@ -418,7 +418,6 @@ def test_files_that_are_no_text_or_endless_are_refused(tmp_path: Path) -> None:
         ("data=nmist", "data: no configuration 'nmist'"),
         ("sampler=tp", "sampler: no configuration 'tp'; did you mean 'tpe'? There are: "),
         ("pruner=mdian", "pruner: no configuration 'mdian'; did you mean 'median'? There are: halving, "),
-        ("trainer=none", "There are: default"),
         ("study.trails=3", "study: no key 'trails'; did you mean 'trials'?"),
         ("stduy.trials=3", "configuration: no key 'stduy'; did you mean 'study'?"),
         ("+mine=3", "configuration: no key 'mine'"),

@@ -6,7 +6,7 @@ import pytest
 
 from nas.compose import configuration
 from nas.errors import InputError
-from nas.space.groups import space_files, space_names
+from nas.space.groups import part_names, space_files, space_names
 
 MAIN = "defaults:\n  - {entry}\n  - _self_\narchitecture: {{network: []}}\n"
 
@@ -52,6 +52,17 @@ def test_the_first_root_that_has_a_file_wins(root: Path, tmp_path: Path) -> None
     write(root, "mine.yaml", MAIN.format(entry="architecture/cells/stem: plain"))
     write(tmp_path / "own", "architecture/cells/stem/plain.yaml", "op: identity\n")
     assert space_files("mine", [tmp_path / "own", root], {})[1].content == {"op": "identity"}
+
+
+def test_the_parts_of_a_folder_may_stand_in_one_file_by_their_names(root: Path) -> None:
+    write(root, "mine.yaml", MAIN.format(entry="architecture/cells/stem: short"))
+    write(root, "architecture/cells/stem.yaml", "short: {op: identity}\ndefaults: {_target_: os.system}\nlist: [1]\n")
+    files = space_files("mine", [root], {})
+    assert (files[1].relative, files[1].content) == ("architecture/cells/stem/short.yaml", {"op": "identity"})
+    assert part_names("architecture/cells/stem", [root]) == ["defaults", "list", "plain", "short"]
+    for part, told in (("defaults", "hold no such key"), ("list", r"list: a part is keys with values; got \[1\]")):
+        with pytest.raises(InputError, match=told):
+            space_files("mine", [root], {"architecture/cells/stem": part})
 
 
 def test_an_unknown_space_or_part_is_refused_with_those_there_are(root: Path) -> None:

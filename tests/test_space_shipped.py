@@ -16,7 +16,7 @@ from nas.architecture import Architecture
 from nas.architecture.context import context
 from nas.architecture.plan import ShapeError
 from nas.compose import configuration
-from nas.space.groups import space_files
+from nas.space.groups import part_names, space_files
 from nas.space.reading import parse_document
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest, Recorded
@@ -24,7 +24,6 @@ from nas.space.suggest import RandomSuggest, Recorded
 GOLDEN = Path(__file__).parent / "golden" / "parameter_names"
 FOLDER = Path(search_spaces.__file__).parent / "search"
 SPACES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
-PARTS = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.glob("*/**/*.yaml"))
 
 
 def groups(space: str) -> set[str]:
@@ -32,7 +31,9 @@ def groups(space: str) -> set[str]:
     return {file.relative.rpartition("/")[0] for file in space_files(space, [FOLDER], {})[1:]}
 
 
-CHOICES = [(space, part) for space in SPACES for part in PARTS if part.rpartition("/")[0] in groups(space)]
+CHOICES = [
+    (space, group, name) for space in SPACES for group in sorted(groups(space)) for name in part_names(group, [FOLDER])
+]
 SEEDS = range(8)
 
 
@@ -97,14 +98,14 @@ def test_candidates_build_for_small_and_oblong_images_too(name: str, size: Any) 
         assert_built_as_planned(Architecture.from_document(space.sample(RandomSuggest(Random(seed)), context)))
 
 
-@pytest.mark.parametrize(("space", "part"), CHOICES)
-def test_every_part_fits_where_a_space_takes_one_of_its_kind(space: str, part: str) -> None:
-    group, _, name = part.removesuffix(".yaml").rpartition("/")
+@pytest.mark.parametrize(("space", "group", "name"), CHOICES)
+def test_every_part_fits_where_a_space_takes_one_of_its_kind(space: str, group: str, name: str) -> None:
     assert_built_as_planned(fitting(load(space, f"search/{group}={name}")))
 
 
 def test_every_part_can_be_taken() -> None:
-    assert {part for _, part in CHOICES} == set(PARTS)
+    taken = {file for _, group, name in CHOICES for file in (f"{group}.yaml", f"{group}/{name}.yaml")}
+    assert {path.relative_to(FOLDER).as_posix() for path in FOLDER.glob("*/**/*.yaml")} <= taken
 
 
 def test_replaying_a_candidates_parameters_repeats_its_document(space: Space) -> None:

@@ -1,7 +1,8 @@
 """The files that make up a search space, checked before anything composes them.
 
 A space is `search/NAME.yaml` under a root; its `defaults` list takes in parts from folders below `search/`, and a part
-lands at the path that its folder names. A file can be nothing but data and cannot reach outside these folders.
+lands at the path that its folder names. Several parts may also stand in one file, by their
+names, which is called as the folder would be. A file can be nothing but data and cannot reach outside these folders.
 """
 
 import re
@@ -19,10 +20,9 @@ _HEADER = re.compile(r"\s*#\s*@")
 
 @dataclass(frozen=True)
 class SpaceFile:
-    """One checked file: its path below the group folder, such as `architecture/cells/normal/free.yaml`."""
+    """A space or a part, checked; `relative` is the path below the root that a file of its own has."""
 
     relative: str
-    text: str
     content: Mapping[str, Any]
 
 
@@ -59,18 +59,36 @@ def space_files(name: str, roots: Sequence[Path], chosen: Mapping[str, str]) -> 
 
 
 def _read(relative: str, roots: Sequence[Path]) -> SpaceFile:
-    for root in roots:
-        path = root / f"{relative}.yaml"
-        if path.is_file():
-            text = read_text(path)
-            if any(_HEADER.match(line) for line in text.splitlines()):  # lines as Hydra sees them, at U+2028 too
-                raise InputError(f"{path}: a header '# @...'; a part lands where its folder says, nowhere else")
-            content = parse_document(text, str(path), check=False)
-            check_data({key: value for key, value in content.items() if key != "defaults"}, str(path))
-            return SpaceFile(f"{relative}.yaml", text, content)
     group, _, part = relative.rpartition("/")
-    there = {path.stem for root in roots for path in (root / group).glob("*.yaml")}
-    raise unknown(f"search/{group}", "part", part, sorted(there))
+    for root in roots:
+        if (alone := root / f"{relative}.yaml").is_file():
+            return SpaceFile(f"{relative}.yaml", _checked(_content(alone), str(alone)))
+        if (together := root / f"{group}.yaml").is_file() and part in (parts := _content(together)):
+            return SpaceFile(f"{relative}.yaml", _checked(parts[part], f"{together}: {part}"))
+    raise unknown(f"search/{group}", "part", part, part_names(group, roots))
+
+
+def part_names(group: str, roots: Sequence[Path]) -> list[str]:
+    """The parts of a folder."""
+    alone = [path.stem for root in roots for path in (root / group).glob("*.yaml")]
+    together = [
+        name for root in roots if (path := root / f"{group}.yaml").is_file() for name in map(str, _content(path))
+    ]
+    return sorted({*alone, *together})
+
+
+def _content(path: Path) -> Mapping[str, Any]:
+    text = read_text(path)
+    if any(_HEADER.match(line) for line in text.splitlines()):  # lines as Hydra sees them, at U+2028 too
+        raise InputError(f"{path}: a header '# @...'; a part lands where its folder says, nowhere else")
+    return parse_document(text, str(path), check=False)
+
+
+def _checked(content: Mapping[str, Any], place: str) -> Mapping[str, Any]:
+    if not isinstance(content, dict):
+        raise InputError(f"{place}: a part is keys with values; got {content!r:.60}")
+    check_data({key: value for key, value in content.items() if key != "defaults"}, place)
+    return content
 
 
 def _parts(file: SpaceFile, chosen: Mapping[str, str]) -> Iterator[tuple[str, str]]:
