@@ -1,4 +1,4 @@
-"""What the processes of the pool's tests do; imports nothing heavy."""
+"""What the processes of the pools' tests do; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from typing import Any
 
 Report = Callable[[int, Mapping[str, float]], int]
 Target = Callable[[Any, Report, int], object]
+
+STEPS = 5
 
 
 def run(argument: tuple[str, Any], report: Report, threads: int) -> object:
@@ -159,10 +161,14 @@ def hang_with_company(path: Path, report: Report, threads: int) -> object:
     return hang_in_c(path, report, threads)
 
 
+def own_rank() -> int:
+    """Among the ranks of a job: on one machine, or on a cluster, where each is a node of its own."""
+    return int(os.environ["NODE_RANK"]) + int(os.environ["LOCAL_RANK"])
+
+
 def by_rank(jobs: list[tuple[str, Any]], report: Report, threads: int) -> object:
     """Each rank does its own job of the list."""
-    name, value = jobs[int(os.environ["LOCAL_RANK"])]
-    return TARGETS[name](value, report, threads)
+    return run(jobs[own_rank()], report, threads)
 
 
 def hang_together(path: Path, report: Report, threads: int) -> object:
@@ -202,7 +208,7 @@ def reduce(dying: int | None, report: Report, threads: int) -> object:
     import torch
     from torch import distributed
 
-    rank = int(os.environ["LOCAL_RANK"])
+    rank = own_rank()
     torch.set_num_threads(threads)
     distributed.init_process_group("gloo", rank=rank, world_size=int(os.environ["WORLD_SIZE"]))
     summed = torch.tensor([rank + 1.0])
@@ -212,8 +218,27 @@ def reduce(dying: int | None, report: Report, threads: int) -> object:
     if rank == dying:
         os.kill(os.getpid(), signal.SIGKILL)
     distributed.all_reduce(summed)
+    distributed.barrier()
     distributed.destroy_process_group()
     return float(summed)
+
+
+def steps(seconds: float, report: Report, threads: int) -> object:
+    """Reports after each of five steps."""
+    for step in range(STEPS):
+        time.sleep(seconds)
+        report(step, {})
+    return STEPS
+
+
+def train_on_two(value: Any, report: Report, threads: int) -> object:
+    """A candidate, as a search on clusters has it trained."""
+    from training_parts import DOCUMENT, small_data
+
+    from nas.training.candidate import train_candidate
+    from nas.training.job import Job
+
+    return train_candidate(Job(DOCUMENT, small_data, "cpu", devices=2), threads, report)
 
 
 def list_descriptors(value: Any, report: Report, threads: int) -> object:
@@ -237,6 +262,6 @@ TARGETS: dict[str, Target] = {
     for function in (
         return_it, look_around, count, print_it, fail, leave, leave_at_once, kill_itself, segfault, sleep,
         crash_while_ending, linger, return_a_lambda, return_unreadable, hang, hang_in_c, hang_deaf,
-        hang_with_company, by_rank, hang_together, connected, reduce, list_descriptors, convolve,
+        hang_with_company, by_rank, hang_together, connected, reduce, steps, train_on_two, list_descriptors, convolve,
     )
 }  # fmt: skip

@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from pool_parts import CORES, PATIENCE, TARGET, events_of, run_one
 
 from nas.errors import InputError
-from nas.pool import Died, Done, Event, Failed, Need, Pool, PoolError, Report, cores
+from nas.pool import Died, Done, Failed, Need, Pool, PoolError, Report, cores
 
 
 @pytest.fixture(scope="module")
@@ -214,31 +212,6 @@ def test_waiting_ends_without_events_on_timeout_and_when_nothing_runs(pool: Pool
     assert pool.wait(0.05) == []
     pool.stop(1)
     events_of(pool)
-
-
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    jobs=st.lists(
-        st.sampled_from([("return_it", 1), ("count", 2), ("fail", "x"), ("leave_at_once", 4), ("kill_itself", 9)]),
-        max_size=8,
-    )
-)
-def test_every_job_ends_exactly_once(pool: Pool, tmp_path: Path, jobs: list[tuple[str, Any]]) -> None:
-    waiting = list(enumerate(jobs))
-    ends: list[Event] = []
-    while waiting or pool.running:
-        while waiting and pool.room(Need()):
-            key, argument = waiting.pop(0)
-            pool.start(key, argument, tmp_path / "log")
-        assert len(pool.running) <= pool.slots
-        for event in pool.wait(PATIENCE):
-            if isinstance(event, Report):
-                pool.answer(event.key, 0)
-            else:
-                ends.append(event)
-    kinds = {"return_it": Done, "count": Done, "fail": Failed, "leave_at_once": Died, "kill_itself": Died}
-    assert {event.key: type(event) for event in ends} == {k: kinds[job[0]] for k, job in enumerate(jobs)}
-    assert len(ends) == len(jobs)
 
 
 def test_a_silent_job_is_killed_and_its_log_says_where_it_hung(tmp_path: Path, log: Path) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from nas.errors import InputError
-from nas.pool import Device, Need, cores, find_devices
+from nas.pool import Device, Need, cores, devices, find_devices
 from nas.pool.devices import read_listing
 
 A, B, C = (f"GPU-{letter * 8}-0000-1111-2222-333333333333" for letter in "abc")
@@ -21,11 +22,20 @@ PARTED = WHOLE + (
 FAILURE = "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\n"
 
 
-def found(visible: str | None, listing: str = PARTED, accelerator: str = "gpu") -> list[str]:
-    environment = {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
-    devices = find_devices(accelerator, environment=environment, list_gpus=lambda: listing)
-    assert {device.kind for device in devices} == {"cuda"}
-    return [device.id for device in devices]
+Machine = Callable[..., None]
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """Makes this one whose `nvidia-smi -L` says `listing`, with CUDA_VISIBLE_DEVICES set, or not set if None."""
+
+    def become(listing: str, visible: str | None = None) -> None:
+        monkeypatch.setattr(devices, "_nvidia_smi", lambda: listing)
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        if visible is not None:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+
+    return become
 
 
 @pytest.mark.parametrize(
@@ -51,25 +61,26 @@ def found(visible: str | None, listing: str = PARTED, accelerator: str = "gpu") 
         (f"{PART2},{A}", [PART2]),
     ],
 )
-def test_what_is_visible_is_found_in_its_order(visible: str | None, ids: list[str]) -> None:
-    assert found(visible) == ids
+def test_what_is_visible_is_found_in_its_order(machine: Machine, visible: str | None, ids: list[str]) -> None:
+    machine(PARTED, visible)
+    assert find_devices("gpu") == tuple(Device("cuda", id) for id in ids)
 
 
 @pytest.mark.parametrize("visible", ["", "-1", "none", "7", "0,0", f"{A},{A}", "GPU-", "GPU-ffff", "MIG-ffff", "-1,0"])
-def test_what_hides_all_gpus_leaves_the_cpu(visible: str) -> None:
-    environment = {"CUDA_VISIBLE_DEVICES": visible}
-    devices = find_devices("auto", environment=environment, list_gpus=lambda: PARTED)
-    assert [device.kind for device in devices] == ["cpu"] * cores()
+def test_what_hides_all_gpus_leaves_the_cpu(machine: Machine, visible: str) -> None:
+    machine(PARTED, visible)
+    assert [device.kind for device in find_devices("auto")] == ["cpu"] * cores()
     with pytest.raises(InputError, match=r"needs a GPU, and there is none here.*leaves none of 3"):
-        find_devices("gpu", environment=environment, list_gpus=lambda: PARTED)
+        find_devices("gpu")
 
 
 @pytest.mark.parametrize("listing", ["", FAILURE, "No devices found.\n"])
-def test_without_gpus_auto_takes_the_cpu_and_gpu_says_why_not(listing: str) -> None:
-    assert find_devices("auto", environment={}, list_gpus=lambda: listing)[0].kind == "cpu"
+def test_without_gpus_auto_takes_the_cpu_and_gpu_says_why_not(machine: Machine, listing: str) -> None:
+    machine(listing)
+    assert find_devices("auto")[0].kind == "cpu"
     for accelerator in ("gpu", "cuda"):
         with pytest.raises(InputError, match=f"'{accelerator}' needs a GPU, and .* says: ({listing.strip()}|nothing)"):
-            find_devices(accelerator, environment={}, list_gpus=lambda: listing)
+            find_devices(accelerator)
 
 
 def test_older_names_of_parts_are_read() -> None:
@@ -86,17 +97,19 @@ def test_a_cpu_has_a_device_for_each_core_and_more_if_more_are_asked_for() -> No
     assert len(find_devices("cpu", 1)) == cores()
 
 
-def test_the_cpu_is_taken_though_there_are_gpus() -> None:
-    assert find_devices("cpu", environment={}, list_gpus=lambda: WHOLE)[0].kind == "cpu"
+def test_the_cpu_is_taken_though_there_are_gpus(machine: Machine) -> None:
+    machine(WHOLE)
+    assert find_devices("cpu")[0].kind == "cpu"
 
 
-def test_apples_gpu_is_one_device(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_apples_gpu_is_one_device(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine("")
     monkeypatch.setattr("platform.system", lambda: "Darwin")
     monkeypatch.setattr("platform.machine", lambda: "arm64")
     for accelerator in ("auto", "gpu", "mps"):
-        assert find_devices(accelerator, environment={}, list_gpus=str) == (Device("mps", "0"),)
+        assert find_devices(accelerator) == (Device("mps", "0"),)
     with pytest.raises(InputError, match="'cuda' needs a GPU"):
-        find_devices("cuda", environment={}, list_gpus=str)
+        find_devices("cuda")
 
 
 def test_what_is_not_here_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,6 +121,11 @@ def test_what_is_not_here_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("text", "expected"), [("100000 100000", 1), ("50000 100000", 1), ("max 100000", None)])
-def test_a_containers_quota_bounds_the_cores(tmp_path: Path, text: str, expected: int | None) -> None:
+def test_a_containers_quota_bounds_the_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, expected: int | None
+) -> None:
+    monkeypatch.setattr(devices, "QUOTA", tmp_path / "absent")
+    unbounded = cores()
+    monkeypatch.setattr(devices, "QUOTA", tmp_path / "cpu.max")
     (tmp_path / "cpu.max").write_text(text + "\n")
-    assert cores(tmp_path / "cpu.max") == expected or cores(tmp_path / "absent")
+    assert cores() == (expected or unbounded)

@@ -183,7 +183,7 @@ ENDS: list[tuple[str, Any]] = [
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(groups=st.lists(st.lists(st.sampled_from(ENDS), min_size=1, max_size=3), max_size=6))
-def test_every_group_ends_once_and_gives_its_devices_back_whatever_its_ranks_do(
+def test_every_job_ends_once_and_gives_its_devices_back_whatever_its_ranks_do(
     pool: Pool, tmp_path: Path, groups: list[list[tuple[str, Any]]]
 ) -> None:
     waiting = list(enumerate(groups))
@@ -200,6 +200,9 @@ def test_every_group_ends_once_and_gives_its_devices_back_whatever_its_ranks_do(
                 ends.append(event)
                 assert event.key not in pool.running
     assert sorted(event.key for event in ends) == list(range(len(groups)))
+    for event in ends:
+        if len(jobs := groups[event.key]) == 1:
+            assert type(event) is {"fail": Failed, "kill_itself": Died, "leave_at_once": Died}.get(jobs[0][0], Done)
     assert pool.room(Need(devices=4))
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import search_parts
-from pool_parts import PATIENCE, alive, events_of, pids_in, run_one, wait_until
-from ray_targets import STEPS
+from pool_parts import PATIENCE, TARGET, alive, events_of, pids_in, run_one, wait_until
+from pool_targets import STEPS
 
 from nas.errors import InputError
 from nas.pool import Died, Done, Event, Failed, Need, PoolError, Report
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(find_spec("ray") is None, reason="needs the extra ray")]
 
-TARGET = "ray_targets:run"
 SMALL = {"num_cpus": 1, "object_store_memory": 100 * 2**20}
 TWO = Need(devices=2)
 
@@ -87,7 +86,7 @@ def test_a_job_finds_the_drivers_folder_and_modules_and_what_is_preloaded(pool: 
     assert isinstance(done, Done)
     assert done.result["directory"] == os.getcwd()
     assert done.result["threads"] == 1
-    assert done.result["modules"] >= {"torch", "ray_targets"}
+    assert done.result["modules"] >= {"torch", "pool_targets"}
     assert "ray" not in done.result["modules"]
     assert run_one(pool, log, "print_it", "one") == Done(1, None)
     assert log.read_text().splitlines()[-3:] == ["one", "ONE", "one from a subprocess"]
@@ -162,16 +161,16 @@ def test_jobs_with_a_share_have_a_slot_together(pool: RayPool, tmp_path: Path) -
 
 
 def test_ranks_over_two_nodes_sum_with_gloo_and_end_together(pool: RayPool, log: Path) -> None:
-    pool.start(1, ("reduce_over_nodes", None), log, TWO)
+    pool.start(1, ("reduce", None), log, TWO)
     assert events_of(pool) == [Report(1, 0, {"sum": 3.0}), Done(1, 6.0)]
     for dying in (0, 1):
-        event = run_one(pool, log, "reduce_over_nodes", dying, TWO)
+        event = run_one(pool, log, "reduce", dying, TWO)
         assert isinstance(event, Died)
         assert event.how.startswith(f"rank {dying}: killed by signal 9")
 
 
 def test_ranks_know_their_place_and_have_logs_of_their_own(pool: RayPool, log: Path) -> None:
-    pool.start(1, ("by_node", [("look_around", None), ("print_it", "here")]), log, TWO)
+    pool.start(1, ("by_rank", [("look_around", None), ("print_it", "here")]), log, TWO)
     (done,) = events_of(pool)
     assert isinstance(done, Done)
     environment = done.result["environment"]
@@ -185,15 +184,15 @@ def test_ranks_know_their_place_and_have_logs_of_their_own(pool: RayPool, log: P
 
 
 def test_a_group_ends_when_a_rank_fails_and_the_silence_of_others_means_nothing(pool: RayPool, log: Path) -> None:
-    event = run_one(pool, log, "by_node", [("sleep", 60), ("fail", "no good")], TWO)
+    event = run_one(pool, log, "by_rank", [("sleep", 60), ("fail", "no good")], TWO)
     assert isinstance(event, Failed)
     assert event.reason == "rank 1: ValueError: no good"
-    event = run_one(pool, log, "by_node", [("sleep", 0), ("count", 1)], TWO)
+    event = run_one(pool, log, "by_rank", [("sleep", 0), ("count", 1)], TWO)
     assert isinstance(event, Done)
-    event = run_one(pool, log, "by_node", [("sleep", 60), ("count", 1)], TWO)
+    event = run_one(pool, log, "by_rank", [("sleep", 60), ("count", 1)], TWO)
     assert isinstance(event, Failed)
     assert event.reason == "rank 1: RuntimeError: it has reported; rank 0 does so for all"
-    assert run_one(pool, log, "by_node", [("steps", 1.2), ("sleep", 6)], TWO) == Done(1, STEPS)
+    assert run_one(pool, log, "by_rank", [("steps", 1.2), ("sleep", 6)], TWO) == Done(1, STEPS)
 
 
 def test_torch_trains_one_candidate_on_two_nodes(pool: RayPool, log: Path) -> None:
@@ -243,7 +242,7 @@ def test_slots_share_out_the_cores_of_each_node(
     ("free", "chosen"), [("aabbb", "aa"), ("abbbcc", "cc"), ("abc", "ab"), ("aab", "aa"), ("a", None), ("", None)]
 )
 def test_ranks_go_to_one_node_if_one_has_room(free: str, chosen: str | None) -> None:
-    from nas.pool.ray_actors import Actor, find_slots
+    from nas.pool.ray_job import Actor, find_slots
 
     actors = [*(Actor(None, node) for node in free), Actor(None), Actor(None, "a", {1: 0.5})]
     found = find_slots(actors, TWO)
@@ -332,7 +331,7 @@ def test_a_slot_has_a_gpu_that_ray_gives_it_and_ranks_are_on_one_node(cluster: A
         assert isinstance(done, Done)
         assert done.result["environment"]["CUDA_VISIBLE_DEVICES"] in ("0", "1")
         pool.start(2, ("count", 1), tmp_path / "2.log", TWO)
-        assert {actor.node for actor in pool._places[2]} == {node.node_id}
+        assert {actor.node for actor in pool._jobs[2].slots} == {node.node_id}
         assert events_of(pool)
 
 

@@ -63,13 +63,6 @@ def test_shares_spread_over_idle_devices_before_they_meet() -> None:
     assert slots.take(5, Need()) == (GPUS[1],)
 
 
-def test_a_job_has_its_devices_once() -> None:
-    slots = Slots(GPUS)
-    slots.take(1, Need())
-    with pytest.raises(ValueError, match="job 1 holds devices already"):
-        slots.take(1, Need())
-
-
 def test_parts_of_a_gpu_and_mps_are_not_joined() -> None:
     parts = [Device("cuda", "MIG-1"), Device("cuda", "MIG-2")]
     assert Slots(parts).capacity(Need()) == 2

@@ -7,7 +7,7 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
@@ -42,18 +42,11 @@ class Gpu:
     parts: tuple[str, ...]  # ids of its MIG instances; empty: it is not partitioned
 
 
-def find_devices(
-    accelerator: str,
-    slots: int | None = None,
-    need: Need = ONE_DEVICE,
-    *,
-    environment: Mapping[str, str] = os.environ,
-    list_gpus: Callable[[], str] | None = None,
-) -> tuple[Device, ...]:
+def find_devices(accelerator: str, slots: int | None = None, need: Need = ONE_DEVICE) -> tuple[Device, ...]:
     """The devices that `accelerator` (one of ACCELERATORS) means on this machine.
 
     GPUs are all that CUDA_VISIBLE_DEVICES leaves. A CPU has no devices to count: there is one for each core, and more
-    where `slots` jobs of `need` at once take more. `list_gpus` gives the output of `nvidia-smi -L`.
+    where `slots` jobs of `need` at once take more.
 
     Raises:
         InputError: a GPU is asked for and there is none.
@@ -61,8 +54,8 @@ def find_devices(
     if accelerator not in ACCELERATORS:
         raise unknown("trainer.accelerator", "accelerator", accelerator, ACCELERATORS)
     if accelerator in ("auto", "gpu", "cuda"):
-        visible = environment.get("CUDA_VISIBLE_DEVICES")
-        listing = (list_gpus or _nvidia_smi)()
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        listing = _nvidia_smi()
         gpus = read_listing(listing)
         if ids := visible_gpus(gpus, visible):
             return tuple(Device(CUDA, id) for id in ids)
@@ -150,12 +143,12 @@ def _has_mps() -> bool:
     return platform.system() == "Darwin" and platform.machine() == "arm64"
 
 
-def cores(quota: Path = QUOTA) -> int:
+def cores() -> int:
     """CPU cores that this process may use: its affinity, and a container's quota, which affinity does not show."""
     affinity = getattr(os, "sched_getaffinity", None)  # macOS has none
     count = len(affinity(0)) if affinity else os.cpu_count() or 1
     try:
-        microseconds, period = quota.read_text().split()
+        microseconds, period = QUOTA.read_text().split()
         return max(1, min(count, round(int(microseconds) / int(period))))
     except (OSError, ValueError):  # no such file, or "max"
         return count

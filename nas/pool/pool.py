@@ -7,13 +7,11 @@ import math
 import os
 import pickle
 import signal
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import count
 from multiprocessing import Pipe
 from multiprocessing.connection import wait
 from pathlib import Path
-from types import TracebackType
 
 from nas.errors import InputError
 from nas.pool.devices import Device, cores
@@ -21,23 +19,22 @@ from nas.pool.events import ONE_DEVICE, Event, Need
 from nas.pool.fork_server import ForkServer, PoolError, how_it_ended, thread_limits
 from nas.pool.job import STACKS_SECONDS, Job, Limits, Process
 from nas.pool.messages import SHOW_STACKS, Broken, Ended, Forked, News, Ready, Task
+from nas.pool.protocol import AnyPool
 from nas.pool.ranks import free_port, log_of, rank_variables
 from nas.pool.slots import Slots
 
 
-class Pool:
+class Pool(AnyPool):
     """Runs `function(argument, report, threads)` for one argument per job, each job on `devices` of its own.
 
-    `function` is a dotted name ("nas.training.job:run"), looked up once in the fork server, which imports its module
-    and `preload`. `report(step, metrics)` sends metrics, waits for the driver's answer and returns it. Arguments and
+    `function` is a dotted name ("nas.training.candidate:run"), looked up once in the fork server, which imports its
+    module and `preload`. `report(step, metrics)` sends metrics, waits for the driver's answer and returns it. Arguments and
     results are best plain data: what they are made of is imported where they are read. The constructor returns while
     the server's imports still run.
 
     `need` is what most jobs need: `slots` jobs of it run at once. Given as an argument, `slots` is how many jobs run
     at once at most, whatever they need. `threads` is per process; None: the cores divided among the processes.
     `time_limit` and `silence_limit` (no report for so long) are in seconds of one job; they are enforced in `wait`.
-
-    One thread uses a pool. Close it, or use it in a `with` statement.
     """
 
     def __init__(
@@ -56,7 +53,6 @@ class Pool:
             if value is not None and value < 1:
                 raise InputError(f"pool.{name}: must be at least 1, not {value}")
         self.devices = tuple(devices)
-        self.clock: Callable[[], float] = time.monotonic
         self._slots = Slots(devices)
         most = self._checked_capacity(need)
         if slots is not None and slots > most:
@@ -75,36 +71,14 @@ class Pool:
         self._numbers = count()
         self._server = self._new_server()
 
-    def __enter__(self) -> Pool:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @property
-    def running(self) -> tuple[int, ...]:
-        """Keys of the jobs that hold devices, oldest first."""
-        return tuple(self._jobs)
-
     def room(self, need: Need) -> bool:
-        """Whether such a job could start now. Raises `InputError` if it never could."""
         self._checked_capacity(need)
         return len(self._jobs) < self._most and self._slots.room(need)
 
-    def start(self, key: int, argument: object, log: Path, need: Need = ONE_DEVICE) -> None:
-        """Start a job; its output is appended to the file `log`, that of rank 1 to "....rank1.log" beside it.
-
-        The child sees the driver's environment and directory of this moment; of GPUs it sees its own alone. Raises
-        RuntimeError if there is no room, ValueError if the key is running.
-        """
+    def _start(self, key: int, argument: object, log: Path, need: Need) -> None:
+        """The child sees the driver's environment and directory of this moment; of GPUs it sees its own alone."""
         if self._server.news.closed:
             raise RuntimeError("the pool is closed")
-        if key in self._jobs:
-            raise ValueError(f"a job with key {key} is running")
-        if not self.room(need):
-            raise RuntimeError(f"no room for job {key}: {len(self._jobs)} jobs are running")
         packed = pickle.dumps(argument)
         log.parent.mkdir(parents=True, exist_ok=True)
         ranks = range(need.devices)
@@ -129,30 +103,17 @@ class Pool:
             with contextlib.suppress(OSError):  # it has died already: `wait` says how
                 process.pipe.send_bytes(pickle.dumps(task))
 
-    def answer(self, key: int, answer: int) -> None:
-        """Send a job that reported what its `report` returns. Raises KeyError if it is not running."""
-        job = self._jobs[key]
-        if not job.asked:
-            raise ValueError(f"job {key} has not asked")
-        job.asked = False
+    def _answer(self, job: Job, answer: int) -> None:
         job.heard = self.clock()
         with contextlib.suppress(OSError):  # it has died meanwhile: `wait` says how
             job.processes[0].pipe.send(answer)
 
     def stop(self, key: int) -> None:
-        """Kill a job, all its ranks. `wait` tells when it is gone: `Died`, or its result if that came first.
-
-        Raises KeyError if it is not running.
-        """
         job = self._jobs[key]
         job.end("stopped by the driver", self.clock())
         self._see_to(job)
 
     def wait(self, timeout: float | None = None) -> list[Event]:
-        """Wait for events, at most one for each job; empty after `timeout` seconds, or when nothing runs.
-
-        Raises `PoolError` if the children's imports fail.
-        """
         deadline = math.inf if timeout is None else self.clock() + timeout
         while self._jobs:
             if events := self._listen(deadline):
@@ -162,7 +123,6 @@ class Pool:
         return []
 
     def close(self, grace: float = 2.0) -> None:
-        """End all processes: SIGTERM to the jobs, SIGKILL after `grace` seconds. Their events are dropped."""
         if self._server.news.closed:
             return
         deadline = self.clock() + grace

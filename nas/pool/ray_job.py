@@ -1,14 +1,46 @@
-"""One job on a cluster as its driver sees it: its ranks, each in a slot of its own, and what comes of them together."""
+"""A cluster's slots and the jobs on them as their driver sees them: who gets which, and what becomes of ranks."""
 
 from __future__ import annotations
 
 import math
 import signal
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from nas.pool.events import Died, Done, Event, Failed, Need, Report
 from nas.pool.job import DEATH_SECONDS, EXIT_SECONDS
+from nas.pool.slots import ROUNDING
+
+
+@dataclass(eq=False)
+class Actor:
+    """One slot, with a device."""
+
+    handle: Any
+    node: str = ""  # its id; empty: Ray has not placed the slot yet
+    shares: dict[int, float] = field(default_factory=dict)  # of its device, by job
+
+    @property
+    def load(self) -> float:
+        return math.fsum(self.shares.values())
+
+
+def find_slots(actors: Sequence[Actor], need: Need) -> list[Actor] | None:
+    """Slots for a job: the least loaded; or, for ranks, those of one node if one has enough, or else of few.
+
+    Of nodes with enough, the one with the fewest keeps the others whole for larger jobs. None: they are not free.
+    """
+    free = [actor for actor in actors if actor.node and actor.load <= 1 - need.share + ROUNDING]
+    if len(free) < need.devices:
+        return None
+    if need.devices == 1:
+        return [min(free, key=lambda actor: actor.load)]
+    on = Counter(actor.node for actor in free)
+    best = min((count for count in on.values() if count >= need.devices), default=0)
+    return sorted(free, key=lambda actor: (on[actor.node] != best, -on[actor.node], actor.node))[: need.devices]
 
 
 @dataclass(eq=False)
@@ -19,11 +51,12 @@ class RayJob:
     argument: bytes  # pickled
     log: Path
     need: Need
+    slots: list[Actor] = field(default_factory=list)  # by rank; none: it waits for some, or has ended
     started: set[int] = field(default_factory=set)  # the ranks that have
     asked: bool = False  # a report waits for its answer
     ended: dict[int, Event] = field(default_factory=dict)  # how each rank did
     kill_at: float = math.inf  # when the ranks that are left are to be killed
-    killed: bool = False
+    killed: bool = False  # they have been, or will be as soon as they have started
     why: str = ""  # it is killed, if no rank is to blame
     _cause: Died | Failed | None = None  # the rank to blame
 

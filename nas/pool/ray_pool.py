@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import ray
@@ -21,10 +20,10 @@ from nas.errors import InputError
 from nas.pool.devices import CUDA, Device
 from nas.pool.events import ONE_DEVICE, Died, Event, Need, Report
 from nas.pool.fork_server import END_SECONDS, PoolError
+from nas.pool.protocol import AnyPool
 from nas.pool.ranks import log_of
-from nas.pool.ray_actors import Actor, find_slots
 from nas.pool.ray_cluster import capacity, cores_of_a_slot, join, kind_of_devices
-from nas.pool.ray_job import RayJob
+from nas.pool.ray_job import Actor, RayJob, find_slots
 from nas.pool.ray_slot import Place, Settings, Slot
 from nas.pool.slots import ROUNDING
 
@@ -39,8 +38,8 @@ class _Call:
     then: Callable[[Any], None]
 
 
-class RayPool:
-    """The interface and promises of `nas.pool.Pool`, over the devices of a Ray cluster.
+class RayPool(AnyPool):
+    """What `nas.pool.Pool` is, over the devices of a Ray cluster.
 
     `address` is that of a running cluster ("auto": the one that this machine belongs to); None starts one on this
     machine, which ends with the pool. Without `slots`, the pool takes all devices that the cluster has, those that join
@@ -64,10 +63,7 @@ class RayPool:
         time_limit: float | None = None,
         silence_limit: float | None = None,
     ) -> None:
-        self.clock: Callable[[], float] = time.monotonic
         self._jobs: dict[int, RayJob] = {}
-        self._waiting: list[RayJob] = []  # those of `_jobs` that have no slots yet
-        self._places: dict[int, list[Actor]] = {}  # the slots of all others, by rank
         self._actors: list[Actor] = []
         self._calls: dict[Any, _Call] = {}
         self._happened: dict[int, Event] = {}  # and is not told yet
@@ -97,29 +93,13 @@ class RayPool:
         )
         self._grow()
 
-    def __enter__(self) -> RayPool:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     @property
     def devices(self) -> tuple[Device, ...]:
         """One for each slot, there or asked for."""
         return (Device(self._kind, ""),) * max(1, len(self._actors))
 
-    @property
-    def running(self) -> tuple[int, ...]:
-        """Keys of the jobs that hold slots or wait for some, oldest first."""
-        return tuple(self._jobs)
-
     def room(self, need: Need) -> bool:
-        """Whether such a job could start now. Raises `InputError` if there never were devices for it.
-
-        The first job may always be started: it waits for slots that are being made, or for lost nodes to come back.
-        """
+        """The first job may always be started: it waits for slots that are made, or for lost nodes to come back."""
         if need.devices > self._most_devices:
             raise InputError(
                 f"pool.devices_per_candidate: a candidate is to train on {need.devices} devices together; the cluster "
@@ -128,46 +108,28 @@ class RayPool:
         self._listen([ref for ref, call in self._calls.items() if not call.actor.node], 0.0)
         if not self._jobs:
             return True
-        return not self._waiting and len(self._jobs) < self._most and find_slots(self._actors, need) is not None
+        return not self._waiting() and len(self._jobs) < self._most and find_slots(self._actors, need) is not None
 
-    def start(self, key: int, argument: object, log: Path, need: Need = ONE_DEVICE) -> None:
-        """Start a job; its output is appended to the file `log`, that of rank 1 to "....rank1.log" beside it.
-
-        It sees the driver's directory and its own node's environment. Raises RuntimeError if there is no room,
-        ValueError if the key is running.
-        """
+    def _start(self, key: int, argument: object, log: Path, need: Need) -> None:
+        """It sees the driver's directory and its own node's environment."""
         if self._closed:
             raise RuntimeError("the pool is closed")
-        if key in self._jobs:
-            raise ValueError(f"a job with key {key} is running")
-        if not self.room(need):
-            raise RuntimeError(f"no room for job {key}: {len(self._jobs)} jobs are running")
         job = RayJob(key, pickle.dumps(argument), log, need)
         self._jobs[key] = job
-        self._waiting.append(job)
         self._place()
 
-    def answer(self, key: int, answer: int) -> None:
-        """Send a job that reported what its `report` returns. Raises KeyError if it is not running."""
-        job = self._jobs[key]
-        if not job.asked:
-            raise ValueError(f"job {key} has not asked")
-        job.asked = False
+    def _answer(self, job: RayJob, answer: int) -> None:
         if not job.killed:
-            self._hear(job, 0, self._places[key][0].handle.answer.remote(key, answer))
+            self._hear(job, 0, job.slots[0].handle.answer.remote(job.key, answer))
 
     def stop(self, key: int) -> None:
-        """Kill a job, all its ranks; `wait` tells when it is gone. Raises KeyError if it is not running."""
         job = self._jobs[key]
         job.end("stopped by the driver", self.clock())
         self._see_to(job)
 
     def wait(self, timeout: float | None = None) -> list[Event]:
-        """Wait for events, at most one for each job; empty after `timeout` seconds, or when nothing runs.
-
-        Raises what keeps a slot from working: `PoolError` if the children's imports fail, `InputError` if a node does
-        not see the driver's folder.
-        """
+        """Raises what keeps a slot from working: `PoolError` if the children's imports fail, `InputError` if a node
+        does not see the driver's folder."""
         deadline = math.inf if timeout is None else self.clock() + timeout
         while self._jobs:
             self._grow()
@@ -185,7 +147,6 @@ class RayPool:
         return list(happened.values())
 
     def close(self, grace: float = 2.0) -> None:
-        """End all processes: SIGTERM to the jobs, SIGKILL after `grace` seconds. Their events are dropped."""
         if self._closed:
             return
         self._closed = True
@@ -196,7 +157,7 @@ class RayPool:
                 ray.kill(actor.handle)
         finally:
             ray.shutdown()
-            for forgotten in (self._jobs, self._waiting, self._places, self._actors, self._calls, self._happened):
+            for forgotten in (self._jobs, self._actors, self._calls, self._happened):
                 forgotten.clear()
 
     def _capacity(self) -> int:
@@ -223,40 +184,46 @@ class RayPool:
             self._most_devices = max(self._most_devices, wanted)
             self.slots = max(self.slots, self._jobs_on(wanted))
 
+    def _waiting(self) -> list[RayJob]:
+        """The jobs that have no slots yet."""
+        return [job for job in self._jobs.values() if not job.slots and job.key not in self._happened]
+
     def _place(self) -> None:
         """Give slots to what waits, first come first served."""
-        while self._waiting and (found := find_slots(self._actors, self._waiting[0].need)):
-            job = self._waiting.pop(0)
-            self._places[job.key] = found
+        for job in self._waiting():
+            found = find_slots(self._actors, job.need)
+            if found is None:
+                return
+            job.slots = found
             for actor in found:
                 actor.shares[job.key] = job.need.share
-            self._start(job, 0, Place(0, job.need.devices) if job.need.devices > 1 else None)
+            self._start_rank(job, 0, Place(0, job.need.devices) if job.need.devices > 1 else None)
 
-    def _start(self, job: RayJob, rank: int, place: Place | None) -> None:
-        actor = self._places[job.key][rank]
+    def _start_rank(self, job: RayJob, rank: int, place: Place | None) -> None:
+        actor = job.slots[rank]
         call = actor.handle.start.remote(job.key, job.argument, log_of(rank, job.log), job.need.share, place)
         self._calls[call] = _Call(actor, partial(self._has_started, job, rank))
 
     def _has_started(self, job: RayJob, rank: int, place: Place | None) -> None:
-        slot = self._places[job.key][rank].handle
+        slot = job.slots[rank].handle
         job.started.add(rank)
         self._hear(job, rank, slot.follow.remote(job.key))
         if job.killed:
             slot.stop.remote(job.key)
         if rank == 0 and place is not None:  # it has said where the others are to meet it
             for other in set(range(1, place.ranks)) - job.ended.keys():
-                self._start(job, other, Place(other, place.ranks, place.address, place.port))
+                self._start_rank(job, other, Place(other, place.ranks, place.address, place.port))
 
     def _hear(self, job: RayJob, rank: int, call: Any) -> None:
         """Wait for the next event of a rank, which the call returns."""
-        self._calls[call] = _Call(self._places[job.key][rank], partial(self._has_said, job, rank))
+        self._calls[call] = _Call(job.slots[rank], partial(self._has_said, job, rank))
 
     def _has_said(self, job: RayJob, rank: int, event: Event) -> None:
         report = job.take(rank, event, self.clock())
         if report is not None:
             self._happened[job.key] = report
         elif rank not in job.ended:  # a report that nobody is to answer
-            self._hear(job, rank, self._places[job.key][rank].handle.follow.remote(job.key))
+            self._hear(job, rank, job.slots[rank].handle.follow.remote(job.key))
         elif job.over:
             self._finish(job)
 
@@ -265,13 +232,13 @@ class RayPool:
         if self.clock() < job.due:
             return
         job.killed = True
-        if job in self._waiting:
+        if not job.slots:
             self._finish(job)
             return
         for rank in job.started - job.ended.keys():  # the others are stopped once they have started
-            self._places[job.key][rank].handle.stop.remote(job.key)
+            job.slots[rank].handle.stop.remote(job.key)
         if job.asked:  # otherwise there is a call already that returns how it ends
-            self._hear(job, 0, self._places[job.key][0].handle.follow.remote(job.key))
+            self._hear(job, 0, job.slots[0].handle.follow.remote(job.key))
 
     def _finish(self, job: RayJob) -> None:
         self._release(job)
@@ -279,10 +246,9 @@ class RayPool:
 
     def _release(self, job: RayJob) -> None:
         """Take its slots from a job."""
-        if job in self._waiting:
-            self._waiting.remove(job)
-        for actor in self._places.pop(job.key, ()):
+        for actor in job.slots:
             actor.shares.pop(job.key, None)
+        job.slots = []
 
     def _listen(self, calls: Iterable[Any], timeout: float) -> None:
         """Wait for one of the calls, and take in what came of all that are through."""
@@ -314,10 +280,10 @@ class RayPool:
         self._actors.remove(actor)
         self._calls = {ref: call for ref, call in self._calls.items() if call.actor is not actor}
         for key in list(actor.shares):
-            job, rank = self._jobs[key], self._places[key].index(actor)
+            job = self._jobs[key]
+            rank = job.slots.index(actor)
             if not job.started and rank == 0:
-                self._release(job)
-                self._waiting.insert(0, job)
+                self._release(job)  # it waits again
             elif rank not in job.ended:
                 how = f"its slot on the node {actor.node[:12]} is lost ({type(error).__name__})"
                 self._has_said(job, rank, Died(key, -9, how))

@@ -27,7 +27,7 @@ def serve(commands: int, news: int, function: str, preload: Sequence[str]) -> No
     """Import, then fork on command until the driver closes `commands` or is gone; then end all children.
 
     `commands` is a socket to read, `news` a pipe to write (both file descriptors); `function` is a dotted
-    name such as "nas.training.candidate:train_candidate".
+    name such as "nas.training.candidate:run".
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
     guardian = Guardian(closed=(commands, news))

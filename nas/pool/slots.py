@@ -23,8 +23,6 @@ class Slots:
     def __init__(self, devices: Sequence[Device]) -> None:
         self._devices = tuple(devices)
         self._shares: list[dict[int, float]] = [{} for _ in devices]  # of each device, by job
-        self._loads = [0.0] * len(devices)
-        self._held: dict[int, list[int]] = {}  # positions of a job's devices
 
     def capacity(self, need: Need) -> int:
         """How many jobs of this need all devices together hold."""
@@ -35,34 +33,25 @@ class Slots:
         return self._find(need) is not None
 
     def take(self, key: int, need: Need) -> tuple[Device, ...] | None:
-        """Give a job its devices; None if they are not free. Raises ValueError if it has some already."""
-        if key in self._held:
-            raise ValueError(f"job {key} holds devices already")
+        """Give a job its devices; None if they are not free."""
         found = self._find(need)
         if found is None:
             return None
-        self._held[key] = found
         for position in found:
             self._shares[position][key] = need.share
-            self._weigh(position)
         return tuple(self._devices[position] for position in found)
 
     def give_back(self, key: int) -> None:
         """Free the devices of a job that has ended."""
-        for position in self._held.pop(key):
-            del self._shares[position][key]
-            self._weigh(position)
+        for shares in self._shares:
+            shares.pop(key, None)
 
     def _usable(self, need: Need) -> list[int]:
         return [position for position, device in enumerate(self._devices) if need.devices == 1 or device.joins]
 
     def _find(self, need: Need) -> list[int] | None:
-        full = 1 - need.share + ROUNDING
-        free = [position for position in self._usable(need) if self._loads[position] <= full]
+        loads = [math.fsum(shares.values()) for shares in self._shares]
+        free = [position for position in self._usable(need) if loads[position] <= 1 - need.share + ROUNDING]
         if len(free) < need.devices:
             return None
-        return nsmallest(need.devices, free, key=lambda position: self._loads[position])
-
-    def _weigh(self, position: int) -> None:
-        # Summed anew: added and taken away, shares would leave rounding errors behind.
-        self._loads[position] = math.fsum(self._shares[position].values())
+        return nsmallest(need.devices, free, key=loads.__getitem__)
