@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from training_parts import CLASSES, quick, small_data
 
-from nas.data.images import Split
+from nas.data.images import Split, image_data
 from nas.training.batches import EvaluationBatches, Pixels, Steps, TrainingBatches, steps
 
 CPU = torch.device("cpu")
@@ -15,10 +15,9 @@ PLAIN = quick(flip=False)
 AUGMENTED = quick(crop=2, resized_crop=0.5, trivial_augment=True, cutout=3, mixup=0.2, cutmix=1.0)
 
 
-def pixels(n: int = 90, channels: int = 1, images: np.ndarray | None = None) -> Pixels:
-    data = small_data(n, channels=channels)
-    split = data.train if images is None else Split(images, data.train.labels)
-    return Pixels(split, data.mean, data.std, CPU)
+def pixels() -> Pixels:
+    data = small_data()
+    return Pixels(data.train, data.mean, data.std, CPU)
 
 
 def numbered(n: int) -> Pixels:
@@ -97,13 +96,17 @@ def test_evaluation_batches_are_small_on_a_cpu_and_large_elsewhere(side, cpu, ot
 
 
 @pytest.mark.parametrize("recipe", [PLAIN, AUGMENTED])
-def test_a_memory_mapped_split_gives_the_same_batches(tmp_path, recipe):
-    np.save(tmp_path / "images.npy", small_data().train.images)
+def test_large_memory_mapped_images_stay_on_disk_and_give_the_same_batches(tmp_path, monkeypatch, recipe):
+    whole = small_data()
+    np.save(tmp_path / "images.npy", whole.train.images)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
-    assert same(
-        training_batches(pixels(images=mapped), recipe),
-        training_batches(pixels(), recipe, seed=0),
-    )
+    splits = {"train": (mapped, whole.train.labels), "val": (whole.val.images, whole.val.labels)}
+    data = image_data("mapped", splits, whole.class_names)
+    expected = list(training_batches(pixels(), recipe))
+    assert same(training_batches(Pixels(data.train, data.mean, data.std, CPU), recipe), expected)
+    monkeypatch.setattr("nas.training.batches.IN_MEMORY", 0)
+    monkeypatch.setattr("nas.training.batches._in_memory", None)
+    assert same(training_batches(Pixels(data.train, data.mean, data.std, CPU), recipe), expected)
 
 
 def test_the_arrays_stay_as_they_are():

@@ -28,9 +28,9 @@ class Pool(AnyPool):
     """Runs `function(argument, report, threads)` for one argument per job, each job on `devices` of its own.
 
     `function` is a dotted name ("nas.training.candidate:run"), looked up once in the fork server, which imports its
-    module and `preload`. `report(step, metrics)` sends metrics, waits for the driver's answer and returns it. Arguments and
-    results are best plain data: what they are made of is imported where they are read. The constructor returns while
-    the server's imports still run.
+    module and `preload`. `report(step, metrics)` sends metrics, waits for the driver's answer and returns it.
+    Arguments and results are best plain data: what they are made of is imported where they are read. The constructor
+    returns while the server's imports still run.
 
     `need` is what most jobs need: `slots` jobs of it run at once. Given as an argument, `slots` is how many jobs run
     at once at most, whatever they need. `threads` is per process; None: the cores divided among the processes.
