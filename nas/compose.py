@@ -24,7 +24,7 @@ from nas.overrides import GROUPS, SECTIONS, Edit, edited, parsed, split
 from nas.space.groups import SpaceFile, space_files, space_names
 from nas.space.overlay import overlaid, refuse_merged
 
-KEYS = (*GROUPS, "architecture", "cell", "imports", "search", "study", "test", "tracking", "trainer", "training", "weights")
+KEYS = (*GROUPS, *"architecture cell imports search study test tracking trainer training weights".split())
 """What a configuration holds."""
 
 SEARCH_KEYS = ("best", "budget", "control", "finals", "objectives", "per_architecture", "screen", "start_from")

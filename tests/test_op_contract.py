@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
-from documented import commands, registered, written
 from documents import HEAD, conv, document
 from op_contract import CHECKS, Case
+from pages import ROOT, commands_of, registered, written
 
 from nas.architecture import Architecture
 from nas.architecture.ops import OPS, Aux, Branches, Cell, Chain, Graph, Op, Residual
@@ -168,11 +168,13 @@ def test_modules_that_cannot_be_imported_are_told(tmp_path: Path, monkeypatch: p
         import_own("my_ops")
 
 
-def run(command: str, folder: Path, *more: str) -> str:
+COMMANDS = commands_of("docs/extending.md")
+
+
+def run(command: tuple[str, ...], folder: Path, *more: str) -> str:
     """Runs a command of the page in `folder`, with the program in its place."""
-    python, *words = command.replace("'", "").split()
-    assert python == "python"
-    words[0] = {"train.py": str(Path(__file__).parent.parent / "train.py")}.get(words[0], words[0])
+    assert command[0] == "python"
+    words = [str(ROOT / word) if word == "train.py" else word for word in command[1:]]
     done = subprocess.run(
         [sys.executable, *words, *more], cwd=folder, capture_output=True, text=True, check=False, timeout=300
     )
@@ -181,7 +183,7 @@ def run(command: str, folder: Path, *more: str) -> str:
 
 
 def searched(folder: Path) -> None:
-    run(commands()[0], written(folder), "study.trials=1", "tracking=none", "trainer.max_epochs=1")
+    run(COMMANDS[0], written(folder), "study.trials=1", "tracking=none", "trainer.max_epochs=1")
 
 
 def test_the_page_s_search_trains_candidates_with_its_ops(tmp_path: Path) -> None:
@@ -192,10 +194,10 @@ def test_the_page_s_search_trains_candidates_with_its_ops(tmp_path: Path) -> Non
 
 
 def test_the_page_s_space_is_described(tmp_path: Path) -> None:
-    assert "documents   " in run(commands()[2], written(tmp_path), "--samples", "10")
+    assert "documents   " in run(COMMANDS[2], written(tmp_path), "--samples", "10")
 
 
 @pytest.mark.slow
 def test_the_page_s_candidate_is_trained_again(tmp_path: Path) -> None:
     searched(tmp_path)
-    assert "val/accuracy" in run(commands()[1], tmp_path, "tracking=none")
+    assert "val/accuracy" in run(COMMANDS[1], tmp_path, "tracking=none")

@@ -12,8 +12,18 @@ from typing import Any
 
 import pytest
 import yaml
-from documented import registered, written
-from pages import PAGES, ROOT, Block, Command, blocks, commands, commands_in_sentences, name_of
+from pages import (
+    PAGES,
+    ROOT,
+    Block,
+    Command,
+    blocks,
+    commands,
+    commands_in_sentences,
+    name_of,
+    registered,
+    written,
+)
 from search_parts import write_space
 
 from nas.__main__ import VERBS, parser
@@ -42,6 +52,7 @@ STANDS_FOR = {"+search=NAME": "+search=inception_cell", "architecture=NAME": "ar
 FRAGMENTS = {"variants", "form"}
 """What a block of YAML may show alone, though it is no document: with one of these keys."""
 
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [*(command for block in blocks("sh") for command in commands(block)), *commands_in_sentences()]
 
 
@@ -197,3 +208,25 @@ def listed(names: str, defaults: str) -> Iterator[tuple[str, str]]:
 
 def test_pictures_are_small() -> None:
     assert all(path.stat().st_size < 400_000 for path in (ROOT / "docs" / "images").rglob("*.*"))
+
+
+@pytest.mark.parametrize("marker", ["main job", "tests"])
+def test_the_gate_finds_its_commands(marker: str) -> None:
+    """`.ci/run` takes the block that follows each marker of the README."""
+    (block,) = re.findall(rf"^<!-- {marker} -->\n```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    (line,) = block.splitlines()
+    assert line.startswith("python3 -m venv .venv && .venv/bin/pip install")
+    assert ("train.py +search=inception_cell" in line) == (marker == "main job")
+    assert ("pytest" in line) == (marker == "tests")
+
+
+def test_the_cell_that_the_readme_shows_has_three_holes() -> None:
+    (block,) = blocks("yaml", page="README.md")
+    body = {"op": "cell", "name": "body", "cell": "normal"}
+    network = [body, {"op": "global_pool"}, {"op": "linear", "width": "classes"}]
+    space = {"architecture": {"cells": {"normal": yaml.safe_load(block.text)}, "network": network}}
+    assert len(at_data(space, channels=1, size=28, classes=10).holes) == 3
+
+
+def test_nothing_in_the_readme_stands_in_for_what_is_to_be_written() -> None:
+    assert not re.findall(r"^[A-Z]+$", README, re.MULTILINE)

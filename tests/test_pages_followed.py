@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from documented import written
-from pages import ROOT, Block, blocks, commands
+from pages import ROOT, Block, blocks, commands, written
 from PIL import Image
 
 SMALL = ("study.trials=2", "trainer.max_epochs=1", "tracking=none")
@@ -70,10 +69,9 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("page", FOLLOWED)
 def test_a_page_can_be_followed(page: str, searched: Path, tmp_path: Path) -> None:
     home = shutil.copytree(searched, tmp_path / "home")
-    for block in blocks("sh", "python"):
-        if block.page == page:
-            for words in steps(block):
-                run(words, home)
+    for block in blocks("sh", "python", page=page):
+        for words in steps(block):
+            run(words, home)
 
 
 def steps(block: Block) -> Iterator[list[str]]:

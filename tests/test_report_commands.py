@@ -1,12 +1,13 @@
 """The commands on studies: `list`, `status`, `show` and `compare`."""
 
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from pages import commands_of
 from report_parts import studied
+from verbs import refused, said
 
 from nas.__main__ import main
 from nas.report.compare import differences
@@ -21,20 +22,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     studied(tmp_path / "studies" / "tiny", 24, running=2)
     return tmp_path
-
-
-def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """What a command prints."""
-    assert main(arguments) == 0
-    return capsys.readouterr().out
-
-
-def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert main(arguments) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    (line,) = told.err.splitlines()
-    return line
 
 
 def test_status_says_where_a_search_stands(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,25 +104,27 @@ def test_a_constant_curve_is_drawn_too() -> None:
     assert drawn({0: 0.5, 1: 0.5}) == "▁▁"
 
 
-@pytest.mark.parametrize("verb", ["status", "list", "show", "compare", "report"])
-def test_commands_on_studies_load_nothing_that_takes_long(home: Path, verb: str) -> None:
-    arguments = {"list": [], "compare": ["tiny:0", "tiny:3"]}.get(verb, ["tiny"])
-    program = f"import sys\nfrom nas.__main__ import main\nmain({[verb, *arguments]!r})\nprint(*sys.modules)"
+def test_commands_on_studies_load_nothing_that_takes_long(home: Path) -> None:
+    lines = [["list"], ["compare", "tiny:0", "tiny:3"], *([verb, "tiny"] for verb in ("status", "show", "report"))]
+    program = f"import sys\nfrom nas.__main__ import main\nprint(*map(main, {lines}))\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    loaded = set(done.stdout.splitlines()[-1].split())
+    statuses, modules = done.stdout.splitlines()[-2:]
+    loaded = set(modules.split())
+    assert statuses == "0 0 0 0 0"
     assert "nas.report.reading" in loaded
     assert loaded.isdisjoint({"torch", "pytorch_lightning", "wandb", "plotly", "ray"})
 
 
-PAGE = (Path(__file__).parent.parent / "docs" / "report.md").read_text(encoding="utf-8")
-COMMANDS = [line.partition("#")[0] for line in PAGE.splitlines() if line.startswith("python -m nas")]
+COMMANDS = [words[3:] for words in commands_of("docs/report.md") if words[:3] == ("python", "-m", "nas")]
 
 
-@pytest.mark.parametrize("line", COMMANDS)
-def test_every_command_of_its_page_works(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_of_its_page_works(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    if "preview" in line:
-        line += " --samples 3 --timed 0"
+    if words[0] == "preview":
+        words += ("--samples", "3", "--timed", "0")
     else:
         studied(tmp_path / "studies" / "inception_cell", 24)
-    assert main(shlex.split(line)[3:]) == 0
+    assert main(words) == 0

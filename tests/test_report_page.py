@@ -204,5 +204,5 @@ def test_a_report_that_cannot_be_written_is_refused(tmp_path: Path, capsys: pyte
 
 def test_without_plotly_a_report_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nas.report.page.find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"pip install 'inception-nas\[report\]'"):
+    with pytest.raises(InputError, match=r"pip install plotly"):
         report(read_study(studied(tmp_path / "tiny", 2)), LATER)

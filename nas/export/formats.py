@@ -114,7 +114,7 @@ def _torch_export(export: Export) -> list[Path]:
 
 def _onnx(export: Export) -> list[Path]:
     if find_spec("onnxscript") is None or find_spec("onnx") is None:
-        raise InputError("--to onnx: needs the extra onnx: pip install 'inception-nas[onnx]'")
+        raise InputError("--to onnx: needs packages that are not installed: pip install onnx onnxruntime onnxscript")
     if tuple(map(int, torch.__version__.split(".")[:2])) < (2, 6):
         raise InputError(f"--to onnx: needs PyTorch 2.6 or newer; this is {torch.__version__}")
     path = export.folder / f"{NETWORK}.onnx"

@@ -26,7 +26,7 @@ DRIVERS = {"postgresql": ("psycopg", "psycopg2"), "mysql": ("mysqldb", "pymysql"
 """The databases, and by which packages they are reached; the first that is installed is taken."""
 
 _MODULES = {"mysqldb": "MySQLdb", "pysqlite": "sqlite3"}  # where the module is not named as the driver is
-_INSTALL = {"postgresql": "pip install 'inception-nas[postgresql]'", "mysql": "pip install pymysql"}
+_INSTALL = {"postgresql": "pip install 'psycopg[binary]'", "mysql": "pip install pymysql"}
 _PATIENCE = 10  # seconds to connect
 
 _CLAIMS = sqlalchemy.Table(

@@ -249,7 +249,7 @@ def open_pool(options: PoolOptions, needs: Needs, trainer: TrainerOptions, impor
 
 def _ray_pool(options: PoolOptions, trainer: TrainerOptions, common: Mapping[str, Any]) -> "RayPool":
     if find_spec("ray") is None:
-        raise InputError("pool: ray needs the package ray, which is not installed: pip install 'inception-nas[ray]'")
+        raise InputError("pool: ray needs the package ray, which is not installed: pip install ray")
     from nas.pool.ray_pool import RayPool  # takes half a second
 
     return RayPool(TARGET, accelerator=trainer.accelerator, address=options.address, **common)
