@@ -10,13 +10,12 @@ import optuna
 import pytest
 from optuna.storages import InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 from search_parts import tiny_space
 
 import conf
-from nas.architecture.context import context
 from nas.compose import configuration
-from nas.samplers.making import for_space
+from nas.samplers.catalogue import for_space
 from nas.search.proposal import Candidate, TrialSuggest, propose
 from nas.search.samplers import SeededSampler
 from nas.space.space import Space
@@ -132,15 +131,9 @@ def test_the_same_history_and_seed_give_the_same_proposals(name: str) -> None:
     continued = opened(name)  # another process: nothing is remembered but the trials
     for trial in broken.trials:
         continued.add_trial(trial)
-    continued = same_attributes(continued, broken.trials)
+    assert [trial.system_attrs for trial in continued.trials] == [trial.system_attrs for trial in broken.trials]
     searched(continued, 7)
     assert parameters(continued) == parameters(whole)
-
-
-def same_attributes(study: optuna.Study, trials: list[FrozenTrial]) -> optuna.Study:
-    """`add_trial` keeps system attributes; this makes sure of it."""
-    assert [trial.system_attrs for trial in study.trials] == [trial.system_attrs for trial in trials]
-    return study
 
 
 @pytest.mark.parametrize("name", PLANNED)
@@ -237,15 +230,6 @@ def test_an_ordinary_study_can_use_it_from_several_threads(name: str, storage: s
         study.optimize(objective, n_trials=8, n_jobs=3, catch=ValueError)
     assert len(study.trials) == 16
     assert len(set(digests)) == 16
-
-
-def test_a_space_filled_by_a_sampler_is_one_of_its_documents() -> None:
-    study = opened("surrogate")
-    searched(study, 12)
-    trial = study.ask()
-    document = CONDITIONAL.sample(TrialSuggest(trial), context)
-    assert set(trial.params) <= set(CONDITIONAL.holes)
-    assert document["architecture"]["network"]
 
 
 def test_the_study_in_the_documentation_runs() -> None:

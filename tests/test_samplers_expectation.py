@@ -1,8 +1,9 @@
 """What the default sampler's model expects: of documents seen and unseen, with noise, and with brief trainings."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import numpy as np
 import optuna
@@ -110,22 +111,20 @@ def test_many_trials_are_thinned_out_and_the_best_stay(catalogue: Catalogue) -> 
     assert given[-OBSERVED // 2 :] == looked(trials[-OBSERVED // 2 :])
 
 
-def studied(some: list[Looked], values: Iterator[float]) -> optuna.Study:
-    study = optuna.create_study(direction="maximize")
-    for one, value in zip(some, values, strict=True):
-        study.add_trial(create_trial(params=dict(one.parameters), distributions=holes(one), value=value))
-    return study
-
-
-def holes(one: Looked) -> dict[str, optuna.distributions.BaseDistribution]:
-    return {name: distribution(SPACE.holes[name]) for name in one.parameters}
+def add(study: optuna.Study, one: Looked, **told: Any) -> None:
+    """A trial of this document."""
+    holes = {name: distribution(SPACE.holes[name]) for name in one.parameters}
+    study.add_trial(create_trial(params=dict(one.parameters), distributions=holes, **told))
 
 
 def test_a_lucky_value_is_not_believed(catalogue: Catalogue) -> None:
     some = sorted(documents(catalogue, 15), key=worth)
     values = [worth(one) for one in some]
     values[3] = values[-1] + 0.2
-    worths = believed(studied(some, iter(values)), catalogue)
+    study = optuna.create_study(direction="maximize")
+    for one, value in zip(some, values, strict=True):
+        add(study, one, value=value)
+    worths = believed(study, catalogue)
     assert max(worths, key=lambda number: worths[number]) == 14
 
 
@@ -139,15 +138,7 @@ def test_screened_failed_and_infeasible_trials_are_told_apart(catalogue: Catalog
         (TrialState.RUNNING, {}),
     ]
     for one, (state, broken) in zip(some, ends, strict=True):
-        study.add_trial(
-            create_trial(
-                state=state,
-                params=dict(one.parameters),
-                distributions=holes(one),
-                user_attrs={SCREEN: 0.25},
-                constraints=broken,
-            )
-        )
+        add(study, one, state=state, user_attrs={SCREEN: 0.25}, constraints=broken)
     found = history(study, None, catalogue)
     assert [trial.brief for trial in found] == [-0.25, None, None, -0.25]
     assert [trial.screened for trial in found] == [True, False, False, False]
@@ -157,16 +148,8 @@ def test_most_is_hoped_of_the_candidate_that_did_best_briefly(catalogue: Catalog
     some = documents(catalogue, 15)
     study = optuna.create_study(direction="maximize")
     for place, one in enumerate(some):
-        running = place >= 12
-        study.add_trial(
-            create_trial(
-                state=TrialState.RUNNING if running else TrialState.COMPLETE,
-                value=None if running else worth(one),
-                params=dict(one.parameters),
-                distributions=holes(one),
-                user_attrs={SCREEN: 0.1 * worth(one)},
-            )
-        )
+        told = {"state": TrialState.RUNNING} if place >= 12 else {"value": worth(one)}
+        add(study, one, user_attrs={SCREEN: 0.1 * worth(one)}, **told)
     hopes = hoped(study, catalogue, (12, 13, 14))
     assert hopes.keys() == {12, 13, 14}
     assert max(hopes, key=lambda number: hopes[number]) == max(hopes, key=lambda number: worth(some[number]))

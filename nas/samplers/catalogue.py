@@ -3,13 +3,15 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
+from inspect import signature
 from math import log
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from optuna.samplers import BaseSampler
 
 from nas.architecture import Architecture
 from nas.architecture.context import context
@@ -154,6 +156,18 @@ class Catalogue:
         lengths = {f"length {place}": length for place, length in enumerate((price.depth, *found.lengths))}
         groups = (choices, ways, found.layers, {**figures, **lengths})
         return Looked(dict(parameters), found.key, tuple(map(Features.of, groups)))
+
+
+def for_space(
+    make: Callable[..., BaseSampler], space: Space, allowed: Allowed | None = None
+) -> Callable[..., BaseSampler]:
+    """`make`, with one catalogue for all samplers that it makes, if it asks for a `catalogue`; Optuna's own do not.
+
+    `allowed` tells which candidates are within the budget, so that none over it is proposed.
+    """
+    if "catalogue" in signature(make).parameters:
+        return partial(make, catalogue=Catalogue(space, allowed))
+    return make
 
 
 HALF = 0.5**0.5

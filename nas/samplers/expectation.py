@@ -55,7 +55,7 @@ class Expectation:
             for place, group in enumerate(GROUPS)
         ]
         unfit = cls(given, distances, Surrogate([]), brief, told or {})
-        return cls(given, distances, Surrogate.of(unfit._apart(given), values), brief, told or {})
+        return replace(unfit, surrogate=Surrogate.of(unfit._apart(given), values))
 
     @property
     def seen(self) -> Sequence[Looked]:
@@ -129,16 +129,12 @@ def believed(study: Study, catalogue: Catalogue) -> dict[int, float]:
     """
     past = [trial for trial in history(study, None, catalogue) if trial.looked is not None]
     ended = [trial for trial in past if trial.values is not None]
-    values = np.array([trial.values[0] for trial in ended if trial.values is not None])
+    ended = [ended[place] for place in _chosen(_first(ended))]
     if not ended:
         return {}
-    kept = _chosen(values)
-    screened, ended, values = [one for one in past if one.screened], [ended[place] for place in kept], values[kept]
-    unknown = np.full(len(screened), np.nan)
-    mean, _ = expectation([*ended, *screened], np.concatenate([values, unknown]), _unit(catalogue)).expected(
-        looked(ended)
-    )
-    worth = mean + OWN * (squeezed(values) - mean)
+    known = [*ended, *(trial for trial in past if trial.screened)]
+    mean, _ = expectation(known, _first(known), _unit(catalogue)).expected(looked(ended))
+    worth = mean + OWN * (squeezed(_first(ended)) - mean)
     return {trial.number: float(own) for trial, own in zip(ended, worth, strict=True)}
 
 
@@ -150,12 +146,17 @@ def hoped(study: Study, catalogue: Catalogue, numbers: Collection[int]) -> dict[
     past = [trial for trial in history(study, None, catalogue) if trial.looked is not None]
     past = [replace(trial, runs=trial.runs and trial.number not in numbers) for trial in past]
     known = [trial for trial in past if trial.values is not None or trial.runs or trial.screened]
-    values = np.array([trial.values[0] if trial.values else np.nan for trial in known])
+    values = _first(known)
     group = [trial for trial in known if trial.number in numbers]
     if np.isnan(values).all() or not group:
         return {}
     mean, deviation = expectation(known, values, _unit(catalogue)).expected(looked(group))
     return {trial.number: float(hope) for trial, hope in zip(group, mean + OPTIMISM * deviation, strict=True)}
+
+
+def _first(trials: Sequence[Past]) -> Array:
+    """The first objective of each; not a number where it has no value."""
+    return np.array([trial.values[0] if trial.values else np.nan for trial in trials])
 
 
 def _unit(catalogue: Catalogue) -> list[Looked]:

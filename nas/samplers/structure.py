@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from itertools import groupby
 from typing import TypeVar
 
 from nas.architecture.ops import (
@@ -66,7 +67,7 @@ def structure(root: Node) -> Structure:
     """The structure of a network's plan; side classifiers count for the key alone."""
     heads: list[str] = []
     key = _key(root, f"{root.input}", heads)
-    blocks = _blocks(root)
+    blocks = list(_blocks(root))
     ways = [block.ways for block in blocks if block.ways]
     lengths = [[len(way) for way in block] for block in ways]
     means = (sum(len(way) * many for way, many in block.items()) / block.total() for block in ways)
@@ -84,26 +85,17 @@ class _Block:
     layers: Counter[str]
 
 
-def _blocks(root: Node) -> list[_Block]:
+def _blocks(root: Node) -> Iterator[_Block]:
     known: dict[Op, _Block] = {}
-    blocks: list[_Block] = []
-    run: list[Node] = []
-
-    def close() -> None:
-        if run:
-            blocks.append(_Block(_row(run), _total(map(_layers, run))))
-            run.clear()
-
-    for node in _flat(root.children):
-        if isinstance(node.op, Branches | Residual | Graph):
-            close()
+    for holds, nodes in groupby(_flat(root.children), lambda node: isinstance(node.op, Branches | Residual | Graph)):
+        if not holds:
+            run = list(nodes)
+            yield _Block(_row(run), _total(map(_layers, run)))
+            continue
+        for node in nodes:
             if node.op not in known:  # copies of a cell differ in nothing that is told here
                 known[node.op] = _Block(_ways(node), _layers(node))
-            blocks.append(known[node.op])
-        else:
-            run.append(node)
-    close()
-    return blocks
+            yield known[node.op]
 
 
 def _flat(nodes: Sequence[Node]) -> Iterator[Node]:
@@ -122,22 +114,29 @@ def _flat(nodes: Sequence[Node]) -> Iterator[Node]:
 
 def _ways(node: Node) -> Counter[Way]:
     match node.op:
-        case Chain() | Cell():
-            return _row(node.children)
-        case Branches():
-            return _total(_ways(branch) for branch in node.children)
-        case Residual():
-            body, shortcut = _sides(node, node.op)
-            return _total((_row(body), _row(shortcut)))
-        case Graph():
+        case Graph(nodes=nodes):
             values: dict[str, Counter[Way]] = {"in": Counter({(): 1})}
             chains = iter(node.children)
-            for name, sources in node.op.nodes:
+            for name, sources in nodes:
                 values[name] = _total(_after(values[source], _ways(next(chains))) for source, _ in sources)
-            return values[node.op.nodes[-1][0]]
+            return values[nodes[-1][0]]
+        case Chain() | Cell() | Branches() | Residual():
+            return _total(map(_row, _sides(node)))
         case op:
             word = _written(op)[1]
             return Counter({(word,) if word else (): 1})
+
+
+def _sides(node: Node) -> list[Sequence[Node]]:
+    """The rows of ops side by side: branches, or the body of a residual (with its projection) and its shortcut."""
+    match node.op:
+        case Branches():
+            return [[branch] for branch in node.children]
+        case Residual(projection=projection):
+            body, *others = node.children
+            return [[body, *others[:projection]], others[projection:]]
+        case _:
+            return [node.children]
 
 
 def _row(nodes: Sequence[Node]) -> Counter[Way]:
@@ -188,12 +187,6 @@ def _total(several: Iterable[Counter[T]]) -> Counter[T]:
     return total
 
 
-def _sides(node: Node, op: Residual) -> tuple[Sequence[Node], Sequence[Node]]:
-    """Body, with its projection, and shortcut of a residual."""
-    body, *others = node.children
-    return [body, *others[: op.projection]], others[op.projection :]
-
-
 def _key(node: Node, x: str, heads: list[str]) -> str:
     """The key of what the node makes of `x`: a sum is its terms with + between, what is concatenated has |."""
     match node.op:
@@ -202,7 +195,7 @@ def _key(node: Node, x: str, heads: list[str]) -> str:
         case Branches():
             return _joined("|", [_key(branch, x, heads) or "0" for branch in node.children])
         case Residual() as op:
-            body, shortcut = (_key_of_row(side, x, heads) for side in _sides(node, op))
+            body, shortcut = (_key_of_row(side, x, heads) for side in _sides(node))
             scaled = _hashed(f"{op.scale} {body}") if body and op.scale != 1 else body
             total = _joined("+", [scaled, shortcut])
             return _hashed(f"{op.activation} {total}") if total and op.activation != "none" else total
