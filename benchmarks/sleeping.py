@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable
 
-from nas.search.courses import Course
 from nas.training.job import Job
 from nas.training.result import Answer, Metrics, Result
+from simulation import Course
 
 
 def train(job: Job, report: Callable[[int, Metrics], int], threads: int) -> Result:

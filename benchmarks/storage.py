@@ -23,7 +23,7 @@ from pathlib import Path
 import optuna
 from optuna.pruners import NopPruner
 from optuna.samplers import RandomSampler
-from optuna.trial import TrialState, create_trial
+from optuna.trial import create_trial
 
 from environment import described
 from nas.compose import configuration
@@ -121,7 +121,7 @@ def candidate(ledger: Ledger, space: Space) -> list[float]:
         trial.should_prune()
     moments.append(time.process_time())
     trial.set_user_attr("seconds", 1.0)
-    ledger.end(trial, states.COMPLETE, value=0.5, told=TrialState.COMPLETE)
+    ledger.end(trial, states.COMPLETE, values=[0.5])
     moments.append(time.process_time())
     return moments
 

@@ -28,8 +28,6 @@ from rich.console import Console
 from environment import described
 from nas.compose import Configuration, configuration
 from nas.pool import Pool, find_devices
-from nas.search.attempts import Attempt
-from nas.search.courses import Drawn
 from nas.search.display import LineDisplay
 from nas.search.driver import Driver, Stop
 from nas.search.ledger import open_ledger
@@ -37,11 +35,11 @@ from nas.search.needs import Needs
 from nas.search.options import Budget, SearchOptions, StudyOptions
 from nas.search.samplers import SeededSampler
 from nas.search.search import candidate_space
-from nas.search.simulation import SimulatedPool
 from nas.search.study import open_study, trials
 from nas.space.space import Space
 from nas.tracking import Tracker
 from nas.training.job import Job
+from simulation import Drawn, SimulatedPool
 
 EPOCHS = 8
 REAL_SECONDS = 1.0
@@ -157,8 +155,9 @@ def searched(
     """The trials of a search that has trained exactly `count` candidates; jobs get what `document` makes of each
     candidate's document and number."""
 
-    def job(own: Mapping[str, Any], checkpoint: Path, attempt: Attempt) -> Job:
-        return Job(document(own, int(checkpoint.stem)), composed.data, "cpu", "32-true", checkpoint)
+    def job(**fields: Any) -> Job:
+        own = document(fields.pop("document"), int(fields["checkpoint"].stem))
+        return Job(own, composed.data, "cpu", **fields)
 
     sampler = SeededSampler(composed.sampler, seed)
     with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w") as nowhere:
@@ -181,7 +180,7 @@ def searched(
             display=LineDisplay(Console(file=nowhere, width=100)),
             folder=Path(folder),
             stopping=lambda: Stop.NO,
-            on_best=lambda trial: None,
+            on_best=lambda driver: None,
         )
         driver.run()
         assert driver.progress.counted == count, f"{driver.progress.counted} candidates in place of {count}"

@@ -19,3 +19,15 @@ def unknown(place: str, kind: str, value: object, choices: Iterable[object]) -> 
     hint = f" did you mean {near[0]!r}?" if near else ""
     listed = ", ".join(names) if names else "none"
     return InputError(f"{place}: no {kind} {value!r};{hint} There are: {listed}")
+
+
+def check_whole(place: str, value: object, low: int, high: int) -> None:
+    """Raises `InputError` for anything but a whole number within these bounds."""
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise InputError(f"{place}: expected a whole number from {low} to {high}; got {value!r:.80}")
+
+
+def need_one_of(place: str, kind: str, value: object, choices: Iterable[object]) -> None:
+    """Raises the error of `unknown` if the value is none of `choices`."""
+    if value not in (choices if isinstance(choices, list | tuple) else tuple(choices)):
+        raise unknown(place, kind, value, choices)

@@ -11,7 +11,6 @@ from typing import Any
 
 import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from search_parts import tiny_space
 
@@ -20,8 +19,8 @@ from nas.pool import Device
 from nas.search import files
 from nas.search.environment import read_environment, record_environment
 from nas.search.ledger import TWIN_OF
+from nas.search.objectives import Objectives
 from nas.search.proposal import Candidate, propose
-from nas.search.pruning import COSTS
 from nas.search.study import open_study
 from nas.space.holes import Scalar
 from nas.space.space import Space
@@ -73,11 +72,8 @@ def studied(
         "data": {"name": "drawn", "fingerprint": "0"},
         "study": {"seed": space.document["seed"]},
     }
-    directions = [StudyDirection.MAXIMIZE, *[StudyDirection.MINIMIZE] * len(costs)]
     sampler, pruner = optuna.samplers.RandomSampler(), optuna.pruners.NopPruner()
-    study = open_study(folder, folder.name, pin, sampler, pruner, directions=directions)
-    if costs:
-        study.set_user_attr(COSTS, list(costs))
+    study = open_study(folder, folder.name, pin, sampler, pruner, objectives=Objectives(("accuracy", *costs)))
     random = Random(0)
     trials: list[FrozenTrial] = []
     for index in range(number):

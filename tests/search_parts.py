@@ -6,30 +6,32 @@
 import csv
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 import pytest
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler
+from pool_parts import wait_until
 from rich.console import Console
 from search_targets import no_images
 
-from nas.pool import Pool, find_devices
-from nas.search.attempts import Attempt
+from nas.pool import AnyPool, Pool, find_devices
 from nas.search.display import LineDisplay
 from nas.search.driver import Driver, Stop
 from nas.search.files import trials_csv
 from nas.search.ledger import open_ledger
 from nas.search.needs import Needs
-from nas.search.objectives import Objectives
+from nas.search.objectives import ONE, Objectives
 from nas.search.options import Budget, SearchOptions, StudyOptions
-from nas.search.pruning import COSTS
 from nas.search.samplers import SeededSampler
+from nas.search.screen import Screen
 from nas.search.study import held, open_study, trials
 from nas.space.space import Space
 from nas.tracking import Tracker
@@ -142,43 +144,45 @@ def driver(
     seed: int = 0,
     slots: int = 1,
     devices_per_candidate: Any = 1,
+    pool: AnyPool | None = None,
+    study: optuna.Study | None = None,
     tracker: Tracker | None = None,
     stopping: Callable[[], Stop] = lambda: Stop.NO,
-    on_best: Callable[[Any], None] = lambda trial: None,
+    on_best: Callable[[Driver], None] = lambda driver: None,
     console: Console | None = None,
     storage: str | None = None,
-    objectives: Objectives = Objectives(),  # noqa: B008  (frozen)
+    objectives: Objectives = ONE,
     screen: Any = None,
     **options: Any,
 ) -> Iterator[Driver]:
-    """A driver over the study in `folder`, with a real pool that runs `search_targets.train`; `options` are the
-    study's."""
+    """A driver over the study in `folder`, with a real pool that runs `search_targets.train`, unless others are given;
+    `options` are the study's."""
     needs = Needs.from_option(devices_per_candidate)
-    search = SearchOptions(budget or Budget(), per_architecture=per_architecture, screen=screen)
-
-    def job(document: Mapping[str, Any], checkpoint: Path, attempt: Attempt) -> Job:
-        limit = search.budget.latency
-        return Job(
-            document, no_images, "cpu", "32-true", checkpoint, micro_batch=attempt.micro_batch, latency_limit=limit
-        )
-
-    devices = find_devices("cpu", slots, needs.usual)
-    with (
-        Pool("search_targets:train", devices=devices, need=needs.usual, slots=slots, threads=1) as pool,
-        held(folder, shared=storage is not None),
-    ):
-        study = open_study(
-            folder, "tiny", {}, SeededSampler(sampler, seed), pruner or NopPruner(), storage, objectives.directions
-        )
-        if objectives.several:
-            study.set_user_attr(COSTS, list(objectives.names[1:]))
-        ledger = open_ledger(study, count)
+    search = SearchOptions(
+        budget or Budget(),
+        per_architecture=per_architecture,
+        objectives=objectives,
+        screen=Screen.from_option(screen),
+    )
+    if pool is None:
+        devices = find_devices("cpu", slots, needs.usual)
+        pool = Pool("search_targets:train", devices=devices, need=needs.usual, slots=slots, threads=1)
+    with pool, held(folder, shared=storage is not None):
+        if study is None:
+            seeded = SeededSampler(sampler, seed)
+            study = open_study(folder, "tiny", {}, seeded, pruner or NopPruner(), storage, objectives)
         yield Driver(
             study=study,
-            ledger=ledger,
+            ledger=open_ledger(study, count),
             space=space or tiny_space(),
             pool=pool,
-            job=job,
+            job=partial(
+                Job,
+                data=no_images,
+                accelerator="cpu",
+                precision="32-true",
+                latency_limit=search.budget.latency,
+            ),
             options=StudyOptions(**{**DEFAULTS, "trials": count, **options}),
             search=search,
             needs=needs,
@@ -188,13 +192,26 @@ def driver(
             folder=folder,
             stopping=stopping,
             on_best=on_best,
-            objectives=objectives,
         )
 
 
 def rows(driver: Driver) -> list[dict[str, str]]:
     """The rows of trials.csv as it would be written now."""
     return list(csv.DictReader(trials_csv(trials(driver.study), list(driver.space.holes)).splitlines()))
+
+
+def without_time(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Rows of trials.csv without what differs from run to run."""
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
+def searching(folder: Path, trials: int, slots: int, *storage: str, call: str = "main()") -> "subprocess.Popen[bytes]":
+    """`main` with these arguments, in a process of its own, as soon as that has taken hold of the folder."""
+    command = [sys.executable, "-c", f"from search_parts import *; {call}", str(folder), str(trials), str(slots)]
+    program = subprocess.Popen([*command, *storage], cwd=Path(__file__).parent)
+    lock = folder / "lock"
+    wait_until(lambda: lock.exists() and f"process {program.pid} " in lock.read_text())
+    return program
 
 
 def main(screen: Any = None, space: Space | None = None) -> None:

@@ -21,12 +21,7 @@ from nas.search.samplers import SeededSampler
 from nas.search.study import open_study
 
 SLOTS = 3
-OUTCOMES = {
-    states.COMPLETE: TrialState.COMPLETE,
-    states.PRUNED: TrialState.PRUNED,
-    states.FAILED: TrialState.FAIL,
-    states.INFEASIBLE: TrialState.PRUNED,
-}
+OUTCOMES = (states.COMPLETE, states.PRUNED, states.FAILED, states.INFEASIBLE)
 
 
 def main(url: str, folder: str, budget: str, seed: str, pin: str = "") -> None:
@@ -60,9 +55,9 @@ def main(url: str, folder: str, budget: str, seed: str, pin: str = "") -> None:
         time.sleep(0.01)
         if live:
             trial = live.pop(random.randrange(len(live)))
-            word = random.choices(list(OUTCOMES), (6, 2, 1, 1))[0]
+            word = random.choices(OUTCOMES, (6, 2, 1, 1))[0]
             values = [0.5] if word == states.COMPLETE else None
-            print("ends" if ledger.end(trial, word, values=values, told=OUTCOMES[word]) else "lost", trial.number)
+            print("ends" if ledger.end(trial, word, values=values) else "lost", trial.number)
     ledger.close()
 
 

@@ -13,6 +13,7 @@ import postgresql
 import pytest
 from optuna.pruners import NopPruner
 from optuna.samplers import RandomSampler
+from search_parts import searching
 
 from nas.errors import InputError
 from nas.search import states
@@ -221,22 +222,15 @@ def test_drivers_that_make_a_study_at_the_same_moment_make_one(database: str, tm
     assert all("was made with something else" in line[0] for line in lines if line[0] not in opened)
 
 
-def searching(folder: Path, url: str, count: int) -> "subprocess.Popen[bytes]":
-    program = "import search_parts; search_parts.main()"
-    return subprocess.Popen(
-        [sys.executable, "-c", program, str(folder), str(count), "2", url], cwd=Path(__file__).parent
-    )
-
-
 def test_whole_searches_that_share_a_study_reach_its_exact_total_though_one_is_killed(
     database: str, tmp_path: Path
 ) -> None:
     count, url = 12, database
-    first, second = searching(tmp_path / "study", url, count), searching(tmp_path / "study", url, count)
-    time.sleep(2.5)
+    first, second = (searching(tmp_path / "study", count, 2, url) for _ in range(2))
+    time.sleep(0.5)
     first.kill()
     first.wait()
-    third = searching(tmp_path / "study", url, count)
+    third = searching(tmp_path / "study", count, 2, url)
     assert second.wait(180) == third.wait(180) == 0
     study = optuna.load_study(study_name="tiny", storage=connected(url))
     _engines.append(engine_of(study))

@@ -5,8 +5,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -17,31 +15,31 @@ from typing import Any
 
 import optuna
 import pytest
-import search_parts
 from optuna.pruners import ThresholdPruner
+from pool_parts import alive, wait_until
 from rich.console import Console
-from search_parts import driver, rows, tiny_space
+from search_parts import driver, rows, searching, tiny_space, without_time
 from search_targets import ALIKE, DIES, DIES_ONCE, NO_MEMORY, RAISES, SLOW, TOO_LARGE
 
 import nas.search.proposer
 from nas.search.attempts import LEAST_MICRO_BATCH
-from nas.search.driver import SECONDS, Stop
+from nas.search.driver import Stop
 from nas.search.options import Budget
 from nas.search.proposer import PATIENCE
-from nas.search.study import JOURNAL, load_study, trials
-from nas.tracking.tracker import Draw
+from nas.search.study import JOURNAL, SECONDS, load_study, trials
+from nas.tracking import Tracker
 
 TRIALS = 4
 
 
-class Recorder:
-    """A tracker that keeps what it is told."""
+class Recorder(Tracker):
+    """Keeps what it is told."""
 
     def __init__(self) -> None:
         self.told: list[tuple[object, ...]] = []
 
     def start(
-        self, number: int, parameters: Mapping[str, object], facts: Mapping[str, object], draw: Draw | None = None
+        self, number: int, parameters: Mapping[str, object], facts: Mapping[str, object], draw: object = None
     ) -> None:
         self.told.append(("start", number, dict(parameters), dict(facts)))
 
@@ -53,18 +51,6 @@ class Recorder:
 
     def stand(self, ended: int, values: Callable[[], Mapping[str, object]]) -> None:
         self.told.append(("stand", ended, values()))
-
-    def best(self, number: int, files: Callable[[], Mapping[str, bytes | Path]], facts: Mapping[str, object]) -> None:
-        self.told.append(("best", number))
-
-    def conclude(self, values: Callable[[], Mapping[str, object]]) -> None:
-        self.told.append(("conclude", values()))
-
-    def close(self) -> None:
-        self.told.append(("close",))
-
-    def where(self) -> str | None:
-        return None
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +80,7 @@ def test_the_same_seed_repeats_a_search_and_another_does_not(
 ) -> None:
     with driver(tmp_path / "same", TRIALS) as running:
         running.run()
-        assert [without_time(row) for row in rows(running)] == [without_time(row) for row in finished[1]]
+        assert without_time(rows(running)) == without_time(finished[1])
     with driver(tmp_path / "other", TRIALS, seed=1) as running:
         running.run()
         assert [row["digest"] for row in rows(running)] != [row["digest"] for row in finished[1]]
@@ -303,7 +289,7 @@ def test_an_unreadable_checkpoint_of_an_interrupted_candidate_is_started_anew(tm
 
 
 def test_pruned_candidates_count_and_are_never_best(tmp_path: Path) -> None:
-    found = []
+    found: list[object] = []
     with driver(tmp_path, 3, pruner=ThresholdPruner(lower=2.0), on_best=found.append) as running:
         running.run()
         assert running.progress.counts["pruned"] == running.progress.counted == 3
@@ -323,8 +309,8 @@ def test_a_document_that_is_wrong_in_itself_is_a_failed_trial(tmp_path: Path) ->
 
 
 def test_the_best_is_the_first_of_the_highest_and_is_told_at_once(tmp_path: Path) -> None:
-    found = []
-    with driver(tmp_path, 6, on_best=found.append) as running:
+    found: list[Any] = []
+    with driver(tmp_path, 6, on_best=lambda driver: found.append(driver.found.best)) as running:
         running.run()
         complete = [trial for trial in trials(running.study) if trial.user_attrs["state"] == "complete"]
     values = {trial.number: trial.value for trial in complete}
@@ -394,7 +380,7 @@ def test_an_interrupted_candidate_goes_on_under_its_own_number_from_its_checkpoi
 def test_a_graceful_end_leaves_candidates_after_an_epoch_and_repeats_none(tmp_path: Path) -> None:
     said = StringIO()
     interrupt(tmp_path, epochs=8, stop=Stop.GRACEFUL, console=Console(file=said, width=200))
-    assert "ending when 1 candidate in training have finished their epoch" in said.getvalue()
+    assert "ending after this epoch of 1 candidate in training" in said.getvalue()
     done = int((tmp_path / "checkpoints" / "0000.pt").read_text())
     assert 3 <= done < 8
     with driver(tmp_path, 2, tiny_space(epochs=8)) as running:
@@ -422,15 +408,11 @@ def test_a_budget_of_time_counts_all_runs_of_a_study(tmp_path: Path) -> None:
         assert running.progress.counted == 3
 
 
-def without_time(row: dict[str, str]) -> dict[str, str]:
-    return {key: value for key, value in row.items() if key != "seconds"}
-
-
 def check_whole(folder: Path, undisturbed: list[dict[str, str]]) -> None:
     """Runs the study to its end: it becomes the one that nothing has disturbed."""
     with driver(folder, TRIALS) as running:
         running.run()
-        assert [without_time(row) for row in rows(running)] == [without_time(row) for row in undisturbed]
+        assert without_time(rows(running)) == without_time(undisturbed)
     assert not (folder / "checkpoints").exists()
 
 
@@ -473,23 +455,11 @@ def descendants(pid: int) -> list[int]:
     return found + [each for child in found for each in descendants(child)]
 
 
-def alive(pid: int) -> bool:
-    """Whether the process runs; one that has ended and is not collected yet does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 def check_kills(folder: Path, finished: tuple[Path, list[dict[str, str]]], seed: int, kills: int) -> None:
     """Kills a searching program again and again, or one of its processes, or all at once; then lets it end."""
     moments = random.Random(seed)
     for _ in range(kills):
-        arguments = [sys.executable, "-c", "import search_parts; search_parts.main()", str(folder), str(TRIALS), "1"]
-        program = subprocess.Popen(arguments, cwd=Path(search_parts.__file__).parent)
-        deadline = time.monotonic() + 60
-        while not (folder / "lock").exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
+        program = searching(folder, TRIALS, 1)
         time.sleep(moments.uniform(0.0, 1.2))
         others = descendants(program.pid)
         match moments.choice(["driver", "another", "all"]):
@@ -503,10 +473,7 @@ def check_kills(folder: Path, finished: tuple[Path, list[dict[str, str]]], seed:
                 for pid in moments.sample([program.pid, *others], 1 + len(others)):
                     kill(pid)
         program.wait()
-        deadline = time.monotonic() + 20
-        while any(map(alive, others)) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert not [pid for pid in others if alive(pid)], "a process has outlived the driver"
+        wait_until(lambda left=others: not any(map(alive, left)))  # no process outlives the driver
     check_whole(folder, finished[1])
 
 
@@ -550,7 +517,8 @@ def test_a_study_can_be_read_while_it_is_searched(tmp_path: Path) -> None:
 
 def test_of_equals_the_lowest_number_is_best_though_it_ended_last(tmp_path: Path) -> None:
     kept: list[int] = []
-    with driver(tmp_path, 4, tiny_space(lr=ALIKE), slots=2, on_best=lambda trial: kept.append(trial.number)) as running:
+    told = {"on_best": lambda driver: kept.append(driver.progress.best.number)}
+    with driver(tmp_path, 4, tiny_space(lr=ALIKE), slots=2, **told) as running:
         running.run()
         assert running.progress.best is not None
         assert running.progress.best.number == 0

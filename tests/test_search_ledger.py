@@ -18,7 +18,7 @@ from optuna.trial import Trial, TrialState
 from nas.search import states
 from nas.search.claims import Alone, is_gone, new_holder
 from nas.search.database import engine_of
-from nas.search.ledger import TWIN_OF, Ledger, open_ledger
+from nas.search.ledger import TWIN_OF, Ledger, group_of, open_ledger
 from nas.search.study import open_study, trials
 
 
@@ -61,11 +61,11 @@ def asked(ledger: Ledger) -> Trial:
 
 
 def complete(ledger: Ledger, trial: Trial) -> bool:
-    return ledger.end(trial, states.COMPLETE, values=[0.5], told=TrialState.COMPLETE)
+    return ledger.end(trial, states.COMPLETE, values=[0.5])
 
 
 def fail(ledger: Ledger, trial: Trial) -> bool:
-    return ledger.end(trial, states.FAILED, told=TrialState.FAIL)
+    return ledger.end(trial, states.FAILED)
 
 
 def again(clock: Clock, *ledgers: Ledger, seconds: float = 2.0) -> None:
@@ -202,6 +202,22 @@ def test_a_trial_whose_driver_was_killed_before_it_could_claim_it_is_adopted(
     adopted = one.adopt()
     assert adopted is not None
     assert complete(one, Trial(one.study, adopted._trial_id))
+
+
+def test_a_trial_whose_driver_was_killed_before_it_could_name_its_group_joins_the_one_that_is_to_grow(
+    ledger: Callable[..., Ledger], clock: Clock
+) -> None:
+    one = ledger(1)
+    first = asked(one)
+    silent = one.study.ask()
+    again(clock, one)
+    again(clock, one, seconds=61)
+    assert one.adopt() is None, "a group of its own would come too late"
+    adopted = one.adopt(first.number)
+    assert adopted is not None
+    assert (adopted.number, group_of(adopted)) == (silent.number, first.number)
+    assert complete(one, first)
+    assert one.counted == 1
 
 
 def test_a_trial_that_waits_as_a_twin_keeps_nobody_from_training(ledger: Callable[..., Ledger]) -> None:

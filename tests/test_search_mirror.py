@@ -2,7 +2,6 @@
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import optuna
 import pytest
@@ -19,7 +18,7 @@ from nas.search.found import Found
 from nas.search.importance import LEAST, importances
 from nas.search.objectives import ONE
 from nas.search.progress import Progress
-from nas.search.study import IDENTITY
+from nas.search.study import IDENTITY, load_study
 from nas.tracking import Tracker
 
 
@@ -136,7 +135,7 @@ def test_a_whole_search_is_seen_online_with_its_sweep_its_course_and_its_best(
         ]
         assert main([*SEARCH, *options]) == 0
     assert f"W&B: {server.url}/tester/inception-nas/sweeps/sweep0" in capsys.readouterr().out
-    study = optuna.load_study(study_name="tiny", storage=journal(tmp_path / "studies" / "tiny"))
+    study = load_study(tmp_path / "studies" / "tiny")
     runs = {run.name: run for run in arrived(server)}
     assert sorted(runs) == [f"trial-{trial.number:04d}" for trial in study.trials]
     for each in study.trials:
@@ -155,9 +154,3 @@ def test_a_whole_search_is_seen_online_with_its_sweep_its_course_and_its_best(
     assert document["record"]["study"] == "tiny"
     assert set(last.files) == {"best.yaml", "cell.svg", "weights.pt"}
     assert server.unknown == []
-
-
-def journal(folder: Path) -> Any:
-    from nas.search.journal import open_journal
-
-    return open_journal(folder / "journal.log")

@@ -1,7 +1,5 @@
 """What a candidate runs on, as the configuration says it."""
 
-from typing import Any
-
 import pytest
 
 from nas.cost import Cost
@@ -10,13 +8,8 @@ from nas.pool import Need
 from nas.search.needs import Needs
 
 
-def priced(parameters: int = 0, macs: int = 0) -> Any:
-    class Priced:
-        pass
-
-    cost: Any = Priced()
-    cost.parameters, cost.macs = parameters, macs
-    return cost
+def priced(parameters: int = 0, macs: int = 0) -> Cost:
+    return Cost(parameters, macs, depth=0, activations=0, aux_parameters=0, ops=())
 
 
 @pytest.mark.parametrize(
@@ -39,7 +32,6 @@ def test_the_first_rule_whose_limits_are_all_exceeded_decides() -> None:
     assert needs.of(priced(2_000_000, 2_000_000_000)) == Need(devices=4)
     assert needs.of(priced(10, 2_000_000_000)) == Need(devices=2)
     assert needs.of(priced(2_000_000, 1_000_000_000)) == needs.usual == needs.least == Need(share=0.5)
-    assert needs.most_devices == 4
 
 
 @pytest.mark.parametrize(
@@ -62,7 +54,3 @@ def test_the_first_rule_whose_limits_are_all_exceeded_decides() -> None:
 def test_what_is_no_need_is_refused_with_its_place(option: object, told: str) -> None:
     with pytest.raises(InputError, match=told):
         Needs.from_option(option)
-
-
-def test_a_rule_reads_the_price_that_cost_gives() -> None:
-    assert {"parameters", "macs"} <= set(Cost.__dataclass_fields__)

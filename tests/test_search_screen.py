@@ -9,7 +9,7 @@ from search_parts import tiny_space
 
 from nas.architecture.context import context
 from nas.errors import InputError
-from nas.search.screen import Screen, checked_screen
+from nas.search.screen import Screen
 from nas.space.suggest import First
 from nas.training.job import PROXIES
 from nas.training.recipe import Training
@@ -49,14 +49,13 @@ def test_a_wrong_screen_is_refused(value: Any, message: str) -> None:
 
 
 def test_a_screen_that_saves_nothing_is_refused() -> None:
-    brief = {"by": "training", "of": 2, "epochs": 8, "size": 8}
+    brief = Screen("training", 2, epochs=8, size=8)
     with pytest.raises(InputError, match=r"search\.screen\.epochs: 8 are no fewer than the 8 of a whole training"):
-        checked_screen(brief, 8, (8, 8))
+        brief.check(8, (8, 8))
     with pytest.raises(InputError, match=r"search\.screen\.size: 8 pixels are more than the images have, 6"):
-        checked_screen(brief, 9, (12, 6))
-    assert checked_screen(brief, {"int": [4, 9]}, (8, 8)) == brief
-    assert checked_screen({"by": "zen", "of": 2}, 1, (8, 8)) == {"by": "zen", "of": 2}
-    assert checked_screen(None, 1, (8, 8)) is None
+        brief.check(9, (12, 6))
+    brief.check({"int": [4, 9]}, (8, 8))
+    Screen("zen", 2).check(1, (8, 8))
 
 
 @given(st.integers(1, 20), st.sampled_from([None, 4, 8]))

@@ -1,8 +1,6 @@
 """Groups of which one candidate is trained, over a real study and a real pool; what the pool runs trains nothing."""
 
 import random
-import subprocess
-import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Collection
@@ -14,14 +12,13 @@ from typing import Any
 
 import optuna
 import pytest
-import search_parts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.pruners import ThresholdPruner
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
-from search_parts import driver, rows, tiny_space
+from search_parts import driver, rows, searching, tiny_space, without_time
 from search_targets import RAISES, TOO_LARGE
 
 from nas.samplers.catalogue import Catalogue
@@ -29,9 +26,8 @@ from nas.search import states
 from nas.search.claims import Alone
 from nas.search.driver import Driver, Stop
 from nas.search.ledger import Ledger, group_of
-from nas.search.parents import KEPT, Parents
 from nas.search.screen import Screen
-from nas.search.screening import Screening
+from nas.search.screening import PARENTS, Screening
 from nas.search.states import SCORE
 from nas.search.study import JOURNAL, trials
 from nas.tracking import Tracker
@@ -157,19 +153,19 @@ def test_what_was_screened_out_may_be_proposed_again(tmp_path: Path) -> None:
 
 
 def test_inherited_weights_are_those_of_trials_before_the_group_and_few_are_kept(tmp_path: Path) -> None:
-    with driver(tmp_path, KEPT + 2, SPACE, screen={"by": "inherited", "of": 2}) as running:
+    with driver(tmp_path, PARENTS + 2, SPACE, screen={"by": "inherited", "of": 2}) as running:
         running.run()
-        check(running, 2, KEPT + 2)
+        check(running, 2, PARENTS + 2)
         complete = [trial for trial in trials(running.study) if states.word(trial) == states.COMPLETE]
     kept = {int(path.stem) for path in (tmp_path / "weights").iterdir()}
-    best = sorted(complete, key=lambda trial: -(trial.value or 0))[:KEPT]
+    best = sorted(complete, key=lambda trial: -(trial.value or 0))[:PARENTS]
     assert kept == {trial.number for trial in best}
     scored = {trial.number: trial for trial in trials(running.study) if SCORE in trial.user_attrs}
     for number, trial in scored.items():
         log = (tmp_path / "logs" / f"{number:04d}.log").read_text().splitlines()
         parents = [number for line in log if line.startswith("parents") for number in map(int, line.split()[1:])]
         earlier = [one.number for one in complete if one.number < group_of(trial)]
-        assert len(parents) == len(set(parents)) == min(KEPT, len(earlier))  # the whole training inherits nothing
+        assert len(parents) == len(set(parents)) == min(PARENTS, len(earlier))  # the whole training inherits nothing
         assert set(parents) <= set(earlier)
 
 
@@ -184,7 +180,7 @@ def test_a_screened_study_is_continued_from_any_cut_to_the_same_end(
         with driver(folder, TRIALS, SPACE, screen=BRIEF) as running:
             running.run()
             check(running, 3)
-            assert [without_time(row) for row in rows(running)] == [without_time(row) for row in finished[1]]
+            assert without_time(rows(running)) == without_time(finished[1])
 
 
 @pytest.mark.parametrize("stop", [Stop.GRACEFUL, Stop.NOW])
@@ -203,7 +199,7 @@ def test_an_interrupted_group_is_completed_by_the_next_run(
     with driver(tmp_path, TRIALS, SPACE, screen=BRIEF) as running:
         running.run()
         check(running, 3)
-        assert [without_time(row) for row in rows(running)] == [without_time(row) for row in finished[1]]
+        assert without_time(rows(running)) == without_time(finished[1])
 
 
 def test_a_finished_search_goes_on_to_a_larger_total(tmp_path: Path) -> None:
@@ -231,26 +227,20 @@ class Heard(Tracker):
         self.told.append((number, state, summary))
 
 
-def without_time(row: dict[str, str]) -> dict[str, str]:
-    return {key: value for key, value in row.items() if key != "seconds"}
-
-
-def test_a_screened_search_that_is_killed_reaches_the_exact_total(tmp_path: Path) -> None:
-    """Not always in the same groups: a trial that a kill left without its group begins one."""
-    folder, moments = tmp_path / "study", random.Random(1)
-    program = f"import search_parts; search_parts.main({BRIEF!r}, search_parts.tiny_space({LR!r}, epochs=3))"
+@pytest.mark.parametrize("seed", range(3))
+def test_a_screened_search_that_is_killed_at_any_moment_ends_in_the_same_groups(
+    tmp_path: Path, finished: tuple[Path, list[dict[str, str]]], seed: int
+) -> None:
+    moments = random.Random(seed)
     for _ in range(3):
-        command = [sys.executable, "-c", program, str(folder), str(TRIALS), "1"]
-        searching = subprocess.Popen(command, cwd=Path(search_parts.__file__).parent)
-        deadline = time.monotonic() + 60
-        while not (folder / "lock").exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
+        program = searching(tmp_path, TRIALS, 1, call=f"main({BRIEF!r}, tiny_space({LR!r}, epochs=3))")
         time.sleep(moments.uniform(0.0, 1.0))
-        searching.kill()
-        searching.wait()
-    with driver(folder, TRIALS, SPACE, screen=BRIEF) as running:
+        program.kill()
+        program.wait()
+    with driver(tmp_path, TRIALS, SPACE, screen=BRIEF) as running:
         running.run()
         check(running, 3)
+        assert without_time(rows(running)) == without_time(finished[1])
 
 
 @dataclass
@@ -265,14 +255,15 @@ class Searcher:
     training: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        here = Parents(self.study, Path("nowhere"))
-        self.screening = Screening(self.study, self.ledger, Screen("zen", self.of), here, self, self.training.append)
+        self.screening = Screening(
+            self.study, self.ledger, Screen("zen", self.of), Path("nowhere"), self, self.training.append
+        )
 
     def forget(self, key: str, number: int) -> None:
         pass
 
-    def end(self, trial: Trial, state: str, *, told: TrialState, reason: str = "") -> None:
-        if self.ledger.end(trial, state, values=[0.5] if told == TrialState.COMPLETE else None, told=told):
+    def end(self, trial: Trial, state: str, reason: str = "") -> None:
+        if self.ledger.end(trial, state, values=[0.5] if state == states.COMPLETE else None):
             self.screening.left(trials(self.study)[trial.number])
 
     def step(self, random: Random) -> None:
@@ -286,16 +277,14 @@ class Searcher:
         if action == "score" and self.scoring:
             trial = self.scoring.pop(random.choice(list(self.scoring)))
             if random.random() < 0.2:
-                self.end(trial, states.FAILED, told=TrialState.FAIL)
+                self.end(trial, states.FAILED)
             elif self.ledger.holds(trial.number):
                 self.screening.scored(trial, Score(random.random(), 1.0))
         elif action == "train" and self.training:
             trial = self.trial(self.training.pop(0))
-            failed = random.random() < 0.2
-            told = TrialState.FAIL if failed else TrialState.COMPLETE
-            self.end(trial, states.FAILED if failed else states.COMPLETE, told=told)
+            self.end(trial, states.FAILED if random.random() < 0.2 else states.COMPLETE)
         elif action == "ask":
-            left = self.ledger.adopt()
+            left = self.ledger.adopt(self.screening.short)
             trial: Trial | None = None
             if left is not None:
                 trial = self.trial(left.number)
@@ -305,7 +294,7 @@ class Searcher:
                 return
             trial.set_user_attr("key", str(trial.number))
             if random.random() < 0.2 and SCORE not in trial.user_attrs:
-                self.end(trial, states.INFEASIBLE, told=TrialState.PRUNED)
+                self.end(trial, states.INFEASIBLE)
                 self.screening.look()
             elif self.screening.joins(trial, None):
                 self.scoring[trial.number] = trial

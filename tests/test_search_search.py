@@ -17,7 +17,7 @@ import numpy as np
 import optuna
 import pytest
 import yaml
-from search_parts import PROGRAM, SEARCH, TINY_SPACE, Searched, prepared, whole_search
+from search_parts import PROGRAM, SEARCH, TINY_SPACE, Searched, prepared, whole_search, without_time
 
 from nas.architecture import Architecture
 from nas.command import main
@@ -37,10 +37,6 @@ HOLES = ["network.body.width", "network.body.kernel", "training.lr"]
 def table(folder: Path) -> list[dict[str, str]]:
     with (folder / TRIALS).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
-
-
-def without_time(rows: list[dict[str, str]]) -> list[dict[str, str]]:
-    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
 
 
 @pytest.fixture(scope="module")

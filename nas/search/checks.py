@@ -13,13 +13,12 @@ from optuna.samplers import BaseSampler
 from nas.architecture.plan import ShapeError
 from nas.errors import InputError
 from nas.search.objectives import ONE, Objectives
-from nas.search.proposal import Candidate, Misfit, TrialSuggest, propose
+from nas.search.proposal import Misfit, TrialSuggest, propose
 from nas.search.pruning import PeerPruner
 from nas.search.samplers import SeededSampler
 from nas.space.holes import Alternatives, Choice, Scalar, Suggest
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest
-from nas.training.recipe import Training
 
 PROBES = 20  # documents at random, and as many again for each option of the hole that has most
 
@@ -50,13 +49,7 @@ def check_space(space: Space) -> None:
     spread = Spread(Random(0))
     ways: list[Suggest] = [RandomSuggest(Random(number)) for number in range(PROBES)]
     ways += [spread] * (4 * min(max(options, default=2), PROBES))
-    misfits: list[Misfit] = []
-    for way in ways:
-        match propose(space, way):
-            case Misfit() as misfit:
-                misfits.append(misfit)
-            case Candidate(document=document):
-                Training.from_document(document["training"])
+    misfits = [found for way in ways if isinstance(found := propose(space, way), Misfit)]
     if len(misfits) == len(ways):
         raise ShapeError(f"none of {len(ways)} candidates of the space fits the images: {misfits[0].reason}")
 

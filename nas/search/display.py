@@ -41,13 +41,13 @@ def say(to: Console, line: str = "") -> None:
 
 
 class LineDisplay:
-    """One line for each trial that ends."""
+    """Shows a search while it runs: one line for each trial that ends."""
 
     def __init__(self, to: Console) -> None:
         self._console = to
 
     def show(self, progress: Progress) -> None:
-        pass
+        """Called often; what is shown of a search that goes on follows `progress`."""
 
     def tell(self, ended: Ended, progress: Progress) -> None:
         best = (
@@ -56,10 +56,11 @@ class LineDisplay:
         say(self._console, f"[{progress.counted}/{progress.trials}] {written(ended)}; {best}")
 
     def say(self, line: str) -> None:
+        """A line worth reading."""
         say(self._console, line)
 
     def close(self) -> None:
-        pass
+        """The search has ended."""
 
 
 class LiveDisplay(LineDisplay):

@@ -1,12 +1,10 @@
 """The loop of a search: propose, train on what is free, tell; no candidate is waited for by another."""
 
-import errno
-import os
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -17,36 +15,31 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from nas.pool import AnyPool, Died, Done, Event, Failed, Report
 from nas.search import mirror, states
-from nas.search.attempts import LOST, START_ANEW, Attempt, after_death, after_memory
+from nas.search.attempts import Attempt, Setback, setback
 from nas.search.curves import curve, report
-from nas.search.display import number_of
-from nas.search.files import tail
+from nas.search.display import LineDisplay, number_of
+from nas.search.files import LOGS, Places, tail
 from nas.search.found import Found, ended
 from nas.search.kept import forget_weights, trial_weights
-from nas.search.known import Known
-from nas.search.ledger import TWIN_OF, Ledger
+from nas.search.ledger import Ledger
 from nas.search.needs import Needs
-from nas.search.objectives import ONE, Objectives
+from nas.search.objectives import Objectives
 from nas.search.options import SearchOptions, StudyOptions
-from nas.search.outcome import record, record_latency
-from nas.search.parents import Parents
-from nas.search.places import LOGS, Places
-from nas.search.progress import Display, Progress, Running
+from nas.search.progress import Progress, Running
 from nas.search.proposal import Candidate
 from nas.search.proposer import Proposer
-from nas.search.screen import Screen
+from nas.search.screening import SECONDS as SCREENING_SECONDS
 from nas.search.screening import Screening
 from nas.search.study import SECONDS, trials
 from nas.space.space import Space
-from nas.tracking.tracker import Tracker
+from nas.tracking import Tracker
 from nas.training.job import Job
-from nas.training.memory import is_out_of_memory
 from nas.training.recipe import METRIC
 from nas.training.result import Answer, Latency, Result, TooSlow
 
 _ENDING = {
-    "checkpoint": "ending when {} in training have finished their epoch; they are continued next time",
-    "finish": "ending when {} in training have finished",
+    "checkpoint": "ending after this epoch of {} in training; the same command continues from there",
+    "finish": "ending after the training of {}",
 }
 
 
@@ -72,7 +65,7 @@ class _Live:
 class Driver:
     """One search over one study.
 
-    `job` makes what a pool starts of a document, the path of its checkpoint and the attempt; `stopping` is asked
+    `job` makes what a pool starts of what is a candidate's own: its document, checkpoint and so on; `stopping` is asked
     whether to go on. What a driver knows of the past it reads from the study, so that a new one goes on where another
     was killed.
     """
@@ -81,41 +74,42 @@ class Driver:
     ledger: Ledger
     space: Space
     pool: AnyPool
-    job: Callable[[Mapping[str, Any], Path, Attempt], Job]
+    job: Callable[..., Job]
     options: StudyOptions
     search: SearchOptions
     needs: Needs
     seed: int
     tracker: Tracker
-    display: Display
+    display: LineDisplay
     folder: Path
     stopping: Callable[[], Stop]
-    on_best: Callable[[FrozenTrial], None]
-    objectives: Objectives = ONE
+    on_best: Callable[["Driver"], None]
     progress: Progress = field(init=False)
+    found: Found = field(init=False)
     proposer: Proposer = field(init=False)
     screening: Screening = field(init=False)
-    found: Found = field(init=False)
     _places: Places = field(init=False)
-    _live: dict[int, _Live] = field(default_factory=dict)
-    _queue: deque[int] = field(default_factory=deque)  # those that wait for room
-    _before: float = 0.0  # seconds of earlier runs
+    _live: dict[int, _Live] = field(init=False, default_factory=dict)
+    _queue: deque[int] = field(init=False, default_factory=deque)  # those that wait for room
+    _before: float = field(init=False)  # seconds of earlier runs
+
+    def __post_init__(self) -> None:
+        study, ledger, pool, usual = self.study, self.ledger, self.pool, self.needs.usual
+        devices = pool.slots * usual.devices * usual.share
+        self.progress = Progress(study.study_name, self.options.trials, pool.slots, pool.clock(), devices)
+        self.progress.counts = ledger.counts
+        self.found = Found(self.objectives, architectures=self.progress.architectures)
+        self.proposer = Proposer(study, ledger, self.space, self.search, self.seed, self._end)
+        self.screening = Screening(study, ledger, self.search.screen, self.folder, self.proposer, self._queue.append)
+        self._places = Places(self.folder)
+        self._before = float(study.user_attrs.get(SECONDS, 0.0))
+
+    @property
+    def objectives(self) -> Objectives:
+        return self.search.objectives
 
     def run(self) -> None:
         """Returns when the budget is reached, the space is exhausted, too much has failed, or it is to stop."""
-        usual = self.needs.usual
-        devices = self.pool.slots * usual.devices * usual.share
-        self.progress = Progress(
-            self.study.study_name, self.options.trials, self.pool.slots, self.pool.clock(), devices
-        )
-        self.found = Found(self.objectives, architectures=self.progress.architectures)
-        self._before = float(self.study.user_attrs.get(SECONDS, 0.0))
-        self.progress.counts = self.ledger.counts
-        known = Known(self.search.per_architecture)
-        self.proposer = Proposer(self.study, self.ledger, self.space, self.search.budget, self.seed, known, self._end)
-        self._places = Places(self.folder)
-        screen, parents = Screen.from_option(self.search.screen), Parents(self.study, self.folder)
-        self.screening = Screening(self.study, self.ledger, screen, parents, self.proposer, self._queue.append)
         said = Stop.NO
         while (stop := self._stop()) < Stop.NOW:
             if stop > said and self.pool.running:
@@ -156,30 +150,25 @@ class Driver:
     @property
     def time_is_over(self) -> bool:
         """Whether the study has had all the time it is given."""
-        limit = self.options.seconds
-        return limit is not None and self._before + self.pool.clock() - self.progress.started >= limit
+        return self.options.seconds is not None and self._seconds >= self.options.seconds
+
+    @property
+    def _seconds(self) -> float:
+        """How long the study has been searched, over all runs."""
+        return self._before + self.pool.clock() - self.progress.started
 
     def _stop(self) -> Stop:
         return max(self.stopping(), Stop.GRACEFUL if self.time_is_over else Stop.NO)
 
     def _keep_time(self) -> None:
-        seconds = self._before + self.pool.clock() - self.progress.started
-        self.study.set_user_attr(SECONDS, round(seconds, 3))
+        self.study.set_user_attr(SECONDS, round(self._seconds, 3))
 
     def _listen_to_others(self) -> None:
         """Takes in what the study holds: at first all of it, then what other drivers do."""
         others = self.ledger.refresh()
         for trial in others:
-            state = states.word(trial)
-            key = trial.user_attrs.get("key")
-            waits = TWIN_OF in trial.user_attrs  # and is never trained
-            if key is not None and not waits and state in (None, *states.COUNTED, states.FAILED):
-                self.proposer.known.add(key, trial.number)
-                if state == states.FAILED:
-                    self.proposer.known.has_failed(key)
-            if key is not None and state == states.SCREENED:
-                self.proposer.forget(key, trial.number)
-            if state is not None:
+            self.proposer.learn(trial)
+            if states.word(trial) is not None:
                 self._take(trial)
                 self._places.remove_checkpoints(trial.number)  # its driver may have been killed just before it did
                 self.proposer.has_ended(trial.number)
@@ -188,7 +177,9 @@ class Driver:
                 self.pool.stop(number)
             elif number in self._queue:
                 self._queue.remove(number)
-            self._forget(number)
+            del self._live[number]
+            self.progress.running.pop(number, None)
+            self.screening.forget(number)
         if others:
             self.screening.look()
 
@@ -202,8 +193,8 @@ class Driver:
                 continue
             if self.proposer.exhausted or self.has_failed or not self.pool.room(self.needs.least):
                 return False
-            left = self.ledger.adopt()
             group = self.screening.short
+            left = self.ledger.adopt(group)
             if left is None and group is None and not self.ledger.wanted:
                 return False
             found = self.proposer.next(group) if left is None else self._readopted(left)
@@ -236,53 +227,45 @@ class Driver:
     def _start(self, number: int) -> None:
         live = self._live[number]
         cost, attempt = live.candidate.cost, live.attempt
-        whole = self.job(live.candidate.document, self._places.checkpoint(number), attempt)
-        whole = replace(whole, weights=trial_weights(self.folder, number))
+        whole = self.job(
+            document=live.candidate.document,
+            checkpoint=self._places.checkpoint(number),
+            devices=attempt.need.devices,
+            micro_batch=attempt.micro_batch,
+            weights=trial_weights(self.folder, number),
+        )
         job = self.screening.job(whole, live.trial, live.screening)
         epochs = int(job.document["training"]["epochs"]) if job.proxy is None else 1
         self.progress.running[number] = Running(number, epochs, cost.parameters, cost.macs, self.pool.clock())
         self.pool.start(number, job, self._places.log(number), attempt.need)
 
     def _handle(self, event: Event) -> None:
-        number = event.key
-        if number not in self._live:
+        if event.key not in self._live:
             return  # of a trial that another driver has taken over
+        live = self._live[event.key]
         if isinstance(event, Report):
-            self._take_report(event)
+            self._take_report(live, event)
             return
-        trial, attempt = self._live[number].trial, self._live[number].attempt
-        self._leave_slot(number)
+        seconds = self.pool.clock() - self.progress.running.pop(event.key).started
+        live.seconds += seconds
+        self.progress.busy += seconds * live.attempt.need.devices * live.attempt.need.share
         match event:
             case Done(result=TooSlow(latency=latency, limit=limit)):
-                self._end_too_slow(trial, latency, limit)
+                self._end_too_slow(live.trial, latency, limit)
             case Done(result=Result(halted=True)):
-                del self._live[number]  # it stays running in the study, and is continued from its checkpoint
-            case Done(result=result) if self._live[number].screening:
-                self._live[number].screening = False
-                self._places.remove_checkpoints(number)
-                self.screening.scored(trial, result)
+                del self._live[event.key]  # it stays running in the study, and is continued from its checkpoint
+            case Done(result=result) if live.screening:
+                live.screening = False
+                self._places.remove_checkpoints(event.key)
+                self.screening.scored(live.trial, result)
             case Done(result=result):
-                self._finish(trial, result)
-            case Failed(reason=reason, kind=kind) if is_out_of_memory(kind, reason):
-                self._out_of_memory(number)
-            case Failed(reason=reason, kind=kind) if kind in START_ANEW:
-                self._places.remove_checkpoints(number)
-                self._try_again(number, after_death(attempt, self.options.retries), f"{reason}; it starts anew")
-            case Failed(reason=reason, kind=kind) if kind in LOST:
-                self._try_again(number, after_death(attempt, self.options.retries), reason)
-            case Failed(reason=reason) if os.strerror(errno.ENOSPC) in reason:
-                del self._live[number]  # it is not to blame: it stays running, and is continued when there is space
-                raise OSError(errno.ENOSPC, reason)
-            case Failed(reason=reason):
-                self._fail(trial, reason)
-            case Died(how=how, over_time=True):  # it would take as long again
-                self._fail(trial, f"its process was ended: {how}")
-            case Died(how=how):
-                self._try_again(number, after_death(attempt, self.options.retries), f"its process died: {how}")
+                self._finish(live, result)
+            case Failed() | Died():
+                batch_size = live.candidate.training.batch_size
+                self._set_back(live, setback(event, live.attempt, batch_size, self.options.retries))
 
-    def _take_report(self, event: Report) -> None:
+    def _take_report(self, live: _Live, event: Report) -> None:
         number, epoch, value = event.key, event.step, event.metrics[METRIC]
-        live = self._live[number]
         running = self.progress.running[number]
         running.epoch, running.value = epoch + 1, value
         if not live.screening:  # what is brief is not compared with what is whole
@@ -300,99 +283,92 @@ class Driver:
             return trial.should_prune()
         return self.study.pruner.prune(self.study, trials(self.study)[trial.number])  # Optuna would refuse
 
-    def _forget(self, number: int) -> None:
-        del self._live[number]
-        self.progress.running.pop(number, None)
-        self.screening.forget(number)
-
-    def _leave_slot(self, number: int) -> None:
-        seconds = self.pool.clock() - self.progress.running.pop(number).started
-        live = self._live[number]
-        live.seconds += seconds
-        self.progress.busy += seconds * live.attempt.need.devices * live.attempt.need.share
-
-    def _out_of_memory(self, number: int) -> None:
-        trial, attempt = self._live[number].trial, self._live[number].attempt
-        batch_size = self._live[number].candidate.training.batch_size
-        again = after_memory(attempt, batch_size)
-        if again is None:
-            images = attempt.micro_batch or batch_size
+    def _set_back(self, live: _Live, failure: Setback) -> None:
+        trial, log = live.trial, self._places.log(live.trial.number)
+        if failure.anew:
+            self._places.remove_checkpoints(trial.number)
+        if failure.again is not None:
+            live.attempt = failure.again
+            trial.set_user_attr("attempt", live.attempt.to_attribute())
+            self._queue.appendleft(trial.number)
+            self.progress.retried += 1
+            self.display.say(f"trial {trial.number}: {failure.why} (retried)")
+        elif failure.too_large:
             trial.set_constraint("device_memory", 1.0)
-            self._end(trial, states.INFEASIBLE, reason=f"out of memory with {images} images at a time")
+            self._end(trial, states.INFEASIBLE, failure.why)
         else:
-            how = "alone on a device" if again.micro_batch is None else f"with {again.micro_batch} images at a time"
-            self._try_again(number, again, f"out of memory; it is tried again {how}")
+            trial.set_user_attr("log_tail", tail(log))
+            trial.set_user_attr("seconds", round(live.seconds, 3))
+            self._end(trial, states.FAILED, f"{failure.why} (see {LOGS}/{log.name})")
 
-    def _try_again(self, number: int, attempt: Attempt | None, why: str) -> None:
-        trial = self._live[number].trial
-        if attempt is None:
-            trial.set_user_attr("log_tail", tail(self._places.log(number)))
-            tries = self.options.retries + 1
-            self._fail(trial, f"{why}, on attempt {tries} of {tries}" if tries > 1 else why)
-            return
-        trial.set_user_attr("attempt", attempt.to_attribute())
-        self._live[number].attempt = attempt
-        self._queue.appendleft(number)
-        self.progress.retried += 1
-        self.display.say(f"trial {number}: {why} (retried)")
-
-    def _finish(self, trial: Trial, result: Result) -> None:
-        facts = {**self._live[trial.number].candidate.facts, **record(trial, result)}
+    def _finish(self, live: _Live, result: Result) -> None:
+        facts = {**live.candidate.facts, **_record(live.trial, result)}
         if result.pruned:
-            self._end(trial, states.PRUNED, told=TrialState.PRUNED)
+            self._end(live.trial, states.PRUNED)
         else:
-            values = self.objectives.values(result.value, facts)
-            self._end(trial, states.COMPLETE, values=values, told=TrialState.COMPLETE)
+            self._end(live.trial, states.COMPLETE, values=self.objectives.values(result.value, facts))
 
     def _end_too_slow(self, trial: Trial, latency: Latency, limit: float) -> None:
-        milliseconds = record_latency(trial, latency)
+        milliseconds = _record_latency(trial, latency)
         trial.set_constraint("latency", milliseconds / limit - 1)
-        self._end(trial, states.INFEASIBLE, reason=f"{milliseconds:.3g} ms a batch, over the limit of {limit:g}")
-
-    def _fail(self, trial: Trial, reason: str) -> None:
-        trial.set_user_attr("seconds", round(self._live[trial.number].seconds, 3))
-        self._end(trial, states.FAILED, reason=f"{reason} (see {LOGS}/{self._places.log(trial.number).name})")
+        self._end(trial, states.INFEASIBLE, f"{milliseconds:.3g} ms a batch, over the limit of {limit:g}")
 
     def _end(
         self,
         trial: Trial,
         state: str,
+        reason: str = "",
         *,
         values: Sequence[float] | None = None,
         told: TrialState | None = None,
-        reason: str = "",
     ) -> None:
+        """Ends a trial, whether it was trained or not; see `proposer.End`."""
         number = trial.number
-        if told is None:  # samplers learn from pruned trials with a broken constraint, and never look at failed ones
-            told = TrialState.PRUNED if state == states.INFEASIBLE else TrialState.FAIL
         if reason or "reason" in trial.user_attrs:  # an interruption may have left one
             trial.set_user_attr("reason", reason)
         live = self._live.pop(number, None)
-        if not self.ledger.end(trial, state, values=values if told == TrialState.COMPLETE else None, told=told):
+        if not self.ledger.end(trial, state, values=values, told=told):
             return
         self._places.remove_checkpoints(number)
         frozen = trials(self.study)[number]
         if state == states.FAILED and live is not None:
             self.proposer.known.has_failed(live.candidate.key)
-        best = self._take(frozen)
-        if best is not None:
-            self.on_best(best)
+        if self._take(frozen):
+            self.on_best(self)
             mirror.best(self.tracker, self.folder)
         if live is not None:
             self.progress.ended += state != states.SCREENED
             self._keep_time()
-            said = ended(frozen)
-            self.display.tell(said, self.progress)
+            self.display.tell(ended(frozen), self.progress)
         mirror.ends(self.tracker, frozen, live is not None, self.space, self.study, self.progress, self.found)
         if live is not None:
             self.proposer.has_ended(number)
             self.screening.left(frozen)
 
-    def _take(self, trial: FrozenTrial) -> FrozenTrial | None:
-        """Takes in a trial that has ended; gives the best so far if the Pareto front is another than before."""
+    def _take(self, trial: FrozenTrial) -> bool:
+        """Takes in a trial that has ended; whether the Pareto front is another than before."""
         beaten = self.found.numbers | {trial.number}
         best = self.found.take(trial)
         forget_weights(self.folder, self.screening.spare(beaten, self.found.numbers))
         if best is not None:
             self.progress.best = ended(best)
-        return best
+        return best is not None
+
+
+def _record(trial: Trial, result: Result) -> dict[str, Any]:
+    """Keeps what came of a training, with the seconds of its screening; gives what was measured of the network."""
+    trained: dict[str, Any] = {"epochs": result.epochs, "threads": result.threads, "device": result.device}
+    if result.devices > 1:
+        trained["devices"] = result.devices
+    if result.micro_batch is not None:
+        trained["micro_batch"] = result.micro_batch
+    trial.set_user_attr("trained", trained)
+    trial.set_user_attr("seconds", round(result.seconds + trial.user_attrs.get(SCREENING_SECONDS, 0.0), 3))
+    trial.set_user_attr("versions", result.versions)
+    return {} if result.latency is None else {"latency": _record_latency(trial, result.latency)}
+
+
+def _record_latency(trial: Trial, latency: Latency) -> float:
+    """In milliseconds a batch."""
+    trial.set_user_attr("latency", asdict(latency))
+    return 1000 * latency.median

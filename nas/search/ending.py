@@ -1,42 +1,37 @@
-"""What follows a search that has reached its budget: its control, its finals, and the winner's document."""
+"""What follows a search that has reached its budget: a control at random, its finals, and the winner's document."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
-from optuna.pruners import BasePruner
+from optuna.samplers import RandomSampler
 
 from nas.data.images import ImageData
 from nas.errors import InputError
+from nas.search import files, mirror
 from nas.search.baselines import Baseline
-from nas.search.control import run_control
 from nas.search.display import number_of
 from nas.search.driver import Driver, Stop
 from nas.search.final_report import write_finals
 from nas.search.finals import CONTROL, FINALIST, Finals, finalists
-from nas.search.study import held, trials
-from nas.search.summary import best_document
-from nas.search.trainings import FINALS, Trainings
+from nas.search.ledger import open_ledger
+from nas.search.samplers import SeededSampler
+from nas.search.study import held, open_study, pinned, trials
+from nas.search.summary import best_document, write_found
+from nas.search.trainings import FINALS
+from nas.tracking import open_tracker
 
 
-def end(
-    driver: Driver,
-    make: Callable[..., Driver],
-    pin: Mapping[str, Any],
-    written: Mapping[str, Any],
-    pruner: BasePruner,
-    data: ImageData,
-    baselines: Sequence[Baseline],
-) -> Finals | None:
+def end(driver: Driver, written: Mapping[str, Any], data: ImageData, baselines: Sequence[Baseline]) -> Finals | None:
     """Runs what the options ask for; the finals if there are any and they have come to their end.
 
-    The arguments are those of `run_control`. What is interrupted goes on with the next call.
+    `written` is the configuration. What is interrupted goes on with the next call.
     """
-    options = driver.search.finals
     if not driver.done or driver.has_failed or driver.progress.best is None or driver.stopping() > Stop.NO:
         return None
-    control = run_control(driver, make, pin, written, pruner, data) if driver.search.control else None
-    if not options.top or driver.stopping() > Stop.NO:
+    control = _run_control(driver, written, data) if driver.search.control else None
+    if not driver.search.finals.top or driver.stopping() > Stop.NO:
         return None
     with ExitStack() as stack:
         try:
@@ -44,35 +39,59 @@ def end(
         except InputError as error:  # of drivers that share a study, one trains its finals
             driver.display.say(f"finals: {error}")
             return None
-        return _finals(driver, control, pin, data, baselines)
+        return _run_finals(driver, control, data, baselines)
 
 
-def _finals(
-    driver: Driver, control: Driver | None, pin: Mapping[str, Any], data: ImageData, baselines: Sequence[Baseline]
+def _run_control(driver: Driver, written: Mapping[str, Any], data: ImageData) -> Driver:
+    """Searches without a method, for as many candidates as `driver` has trained; gives back the driver that did, or has
+    begun.
+
+    Space, budget, recipe, pruner and the seed of the trainings are the same; its draws are its own, so that it does not
+    repeat the random trials that samplers begin with. It starts from nothing that is known, and screens nothing.
+    """
+    name = files.control_name(driver.study.study_name)
+    folder = driver.folder.with_name(files.control_name(driver.folder.name))
+    options = replace(driver.options, name=name, trials=max(1, driver.progress.counted), time=None)
+    shared = options.storage is not None
+    pin = {**pinned(driver.study), "sampler": {"control of": driver.study.study_name}}
+    pin.pop("screen", None)
+    own = {**written, "study": {**written["study"], "name": name, "trials": options.trials}, "sampler": "random"}
+    with held(folder, shared=shared):
+        sampler = SeededSampler(RandomSampler, -1 - driver.seed)
+        study = open_study(folder, name, pin, sampler, driver.study.pruner, options.storage, driver.objectives)
+        files.write_atomically(folder / files.CONFIG, files.yaml_text(own))
+        driver.display.say(f"control: study {name!r}, {options.trials} candidates at random")
+        control = replace(
+            driver,
+            study=study,
+            ledger=open_ledger(study, options.trials),
+            options=options,
+            search=replace(driver.search, screen=None),
+            tracker=open_tracker(
+                str(written["tracking"]), mirror.about(study, folder, driver.space, own, shared), driver.display.say
+            ),
+            folder=folder,
+        )
+        try:
+            control.run()
+            write_found(control, data)
+            mirror.conclude(control.tracker, driver.space, study, control.found, folder)
+        finally:
+            control.ledger.close()
+            control.tracker.close()
+    return control
+
+
+def _run_finals(
+    driver: Driver, control: Driver | None, data: ImageData, baselines: Sequence[Baseline]
 ) -> Finals | None:
     finals = Finals(
-        driver.search.finals,
-        driver.seed,
-        driver.space,
-        driver.search.budget,
-        data.fingerprint,
-        (pin["trainer"],),
+        driver,
         finalists(driver, FINALIST),
         [] if control is None else finalists(control, CONTROL),
         baselines,
-        Trainings(
-            folder=driver.folder,
-            name=driver.study.study_name,
-            pool=driver.pool,
-            job=driver.job,
-            needs=driver.needs,
-            retries=driver.options.retries,
-            halts=driver.options.at_end == "checkpoint",
-            display=driver.display,
-            stopping=driver.stopping,
-        ),
-        driver.display.say,
-        driver.objectives,
+        data.fingerprint,
+        (pinned(driver.study)["trainer"],),
     )
     beside = [number_of(len(baselines), "baseline")]
     beside += [f"the best of {len(finals.control)} of the control"] if finals.control else []
@@ -84,8 +103,8 @@ def _finals(
     if not finals.run():
         driver.display.say("finals: interrupted; the same command goes on with them")
         return None
-    winner = finals.winner(finals.finalists)
-    if winner is None or not finals.standings()[0].values:
+    winner = finals.compared[0]
+    if finals.best() is None:
         driver.display.say("finals: all trainings have failed; best.yaml is what the search found")
         return None
     assert winner.trial is not None, "finalists are trials"

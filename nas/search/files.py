@@ -1,4 +1,4 @@
-"""What a study's folder holds besides the journal: best.yaml, trials.csv, config.yaml, finals, the test reads."""
+"""What a study's folder holds besides the journal: best.yaml, trials.csv, config.yaml, logs, the test reads."""
 
 import csv
 import io
@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,40 @@ TEST_READS = "test_reads.csv"
 FRONT = "front"
 ENVIRONMENT = "environment.yaml"
 FINALS, FINALS_TABLE = "finals.yaml", "finals.csv"
+CHECKPOINTS, LOGS = "checkpoints", "logs"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a study's folder keeps the log of each trial, and its checkpoints while it is in training."""
+
+    folder: Path
+
+    def log(self, number: int) -> Path:
+        return self.folder / LOGS / f"{number:04d}.log"
+
+    def checkpoint(self, number: int) -> Path:
+        return self.folder / CHECKPOINTS / f"{number:04d}.pt"
+
+    def remove_checkpoints(self, number: int) -> None:
+        for path in (self.checkpoint(number), brief_checkpoint(self.checkpoint(number))):
+            path.unlink(missing_ok=True)
+            path.with_name(f"{path.name}.part").unlink(missing_ok=True)  # half written by a process that died
+
+    def close(self) -> None:
+        """Removes the folder for checkpoints, unless some of interrupted candidates are in it."""
+        with suppress(OSError):
+            (self.folder / CHECKPOINTS).rmdir()
+
+
+def control_name(name: str) -> str:
+    """Of the study, and of its folder, beside one of this name, in which candidates are drawn at random."""
+    return f"{name}-control"
+
+
+def brief_checkpoint(checkpoint: Path) -> Path:
+    """Of the brief training that gives a candidate its score, beside that of the whole one."""
+    return checkpoint.with_suffix(".screen.pt")
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -112,11 +147,15 @@ def record_test_read(folder: Path, digest: str, source: str, result: Mapping[str
 
 def test_reads(folder: Path) -> list[tuple[str, dict[str, float]]]:
     """What the record of test reads holds: each document with its result, oldest first."""
-    path = folder / TEST_READS
+    return [(row["document"], json.loads(row["result"])) for row in read_rows(folder / TEST_READS)]
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a table by its columns; none if there is no such file."""
     if not path.exists():
         return []
     with path.open(encoding="utf-8", newline="") as file:
-        return [(row["document"], json.loads(row["result"])) for row in csv.DictReader(file)]
+        return list(csv.DictReader(file))
 
 
 def tail(log: Path, lines: int = 20) -> str:

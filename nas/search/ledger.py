@@ -121,19 +121,25 @@ class Ledger:
         self._read()
         if self.may_train(trial.number):
             return trial
-        self.end(trial, states.SURPLUS, told=TrialState.FAIL)
+        self.end(trial, states.SURPLUS)
         return None
 
-    def adopt(self) -> FrozenTrial | None:
+    def adopt(self, group: int | None = None) -> FrozenTrial | None:
         """A trial that a dead driver has left, now this driver's; None if there is none that may be trained.
 
-        One with `TWIN_OF` among its attributes is to be ended as what it is, not to be trained: other drivers do not
-        reckon with it.
+        One of which nothing is known joins this group: its driver died before it could say which group it is of. One
+        with `TWIN_OF` among its attributes is to be ended as what it is, not to be trained: other drivers do not reckon
+        with it.
         """
         for number, dead in sorted(self._orphans.items()):
-            if self.may_train(number) and self.claims.take(_trial(number), self._me, dead):
+            silent = number in self._open and not self._open[number].user_attrs
+            own = group if silent and group is not None and group < number else number
+            if self.may_train(own) and self.claims.take(_trial(number), self._me, dead):
                 self._read()
                 if number in self._open:  # it had not ended meanwhile
+                    if own != number:
+                        self.study._storage.set_trial_user_attr(self._open[number]._trial_id, GROUP, own)
+                        self._read()
                     self._orphans.pop(number, None)
                     self._mine.add(number)
                     self.lost.discard(number)
@@ -164,14 +170,17 @@ class Ledger:
         name = _trial(number)
         return self.claims.holders([name]).get(name) == self._me
 
-    def end(self, trial: Trial, word: str, *, values: Sequence[float] | None = None, told: TrialState) -> bool:
-        """Ends a trial of this driver's; False, and nothing is changed, if it is another's by now."""
+    def end(
+        self, trial: Trial, word: str, *, values: Sequence[float] | None = None, told: TrialState | None = None
+    ) -> bool:
+        """Ends a trial of this driver's, of which Optuna is `told` (None: what goes with the word); False, and nothing
+        is changed, if it is another's by now."""
         number = trial.number
         held = self.holds(number)
         self._mine.discard(number)
         if held:
             trial.set_user_attr(states.STATE, word)
-            self.study.tell(trial, values, state=told)
+            self.study.tell(trial, values, state=states.TOLD[word] if told is None else told)
             self._close(number, None if word == states.SURPLUS else word, group_of(trial))
         return held
 

@@ -16,11 +16,11 @@ from optuna.trial import FrozenTrial, create_trial
 from nas.architecture import Architecture
 from nas.drawing import draw, png
 from nas.errors import InputError
-from nas.search import files, pruning, states
+from nas.search import files, states
 from nas.search.found import Found, ended
 from nas.search.importance import importances
 from nas.search.kept import kept_weights
-from nas.search.objectives import ACCURACY, Objectives, accuracy, hypervolumes, joined
+from nas.search.objectives import ACCURACY, accuracy, hypervolumes_of, joined
 from nas.search.progress import Progress
 from nas.search.proposal import Candidate, propose
 from nas.search.study import IDENTITY, trials
@@ -157,18 +157,15 @@ def _measured(all_of: Sequence[FrozenTrial], names: Sequence[str]) -> dict[str, 
 
 def _front(all_of: Sequence[FrozenTrial], names: Sequence[str]) -> tuple[list[FrozenTrial], float]:
     """The Pareto front and its hypervolume; where accuracy is the one objective, against parameters."""
-    costs = list(names[1:]) or ["parameters"]
-    study = optuna.create_study(directions=Objectives((ACCURACY, *costs)).directions)
-    study.set_user_attr(pruning.COSTS, costs)
+    points: list[FrozenTrial] = []
     front: list[FrozenTrial] = []
     for trial in all_of:
         if states.word(trial) == states.COMPLETE:
-            own = [trial.values[0], *(trial.values[1:] or [float(trial.user_attrs["parameters"])])]
-            point = create_trial(values=own, user_attrs=dict(trial.user_attrs))
+            point = create_trial(values=[trial.values[0], *(trial.values[1:] or [trial.user_attrs["parameters"]])])
             point.number, point.datetime_complete = trial.number, trial.datetime_complete
-            study.add_trial(point)
+            points.append(point)
             front = joined(front, point)
-    steps = hypervolumes(study).steps
+    steps = hypervolumes_of(points, (ACCURACY, *(names[1:] or ["parameters"]))).steps
     return sorted(front, key=lambda trial: trial.values[1]), steps[-1][1] if steps else 0.0
 
 

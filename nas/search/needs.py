@@ -55,10 +55,6 @@ class Needs:
         """The one that finds room soonest."""
         return min((rule.need for rule in self.rules), key=lambda need: need.devices * need.share)
 
-    @property
-    def most_devices(self) -> int:
-        return max(rule.need.devices for rule in self.rules)
-
 
 def _rule(item: Any, place: str) -> Rule:
     if not isinstance(item, Mapping) or "devices" not in item:

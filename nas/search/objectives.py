@@ -1,6 +1,6 @@
 """What a search looks for: accuracy, alone or against what a network costs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import dist, prod
@@ -142,8 +142,15 @@ def hypervolumes(study: Study, reference: Sequence[float] | None = None) -> Hype
         InputError: the reference point is none of this study's.
     """
     names = (ACCURACY, *study.user_attrs.get(pruning.COSTS, ()))
-    complete = [trial for trial in study.get_trials(deepcopy=False) if states.word(trial) == states.COMPLETE]
-    complete.sort(key=lambda trial: (trial.datetime_complete or datetime.max, trial.number))
+    trials = study.get_trials(deepcopy=False)
+    return hypervolumes_of([trial for trial in trials if states.word(trial) == states.COMPLETE], names, reference)
+
+
+def hypervolumes_of(
+    complete: Iterable[FrozenTrial], names: tuple[str, ...], reference: Sequence[float] | None = None
+) -> Hypervolumes:
+    """The same of complete trials, whose values are those of objectives of these names."""
+    complete = sorted(complete, key=lambda trial: (trial.datetime_complete or datetime.max, trial.number))
     costs = [max(each) for each in zip(*(trial.values[1:] for trial in complete), strict=True)]
     corner = tuple(reference) if reference is not None else (0.0, *costs)
     if not complete:

@@ -6,20 +6,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nas.errors import InputError, unknown
-from nas.search.objectives import ACCURACY, Objectives
+from nas.errors import InputError, check_whole, unknown
+from nas.search.objectives import ONE, Objectives
 from nas.search.screen import Screen
 
 T = TypeVar("T")
 
-
 MOST = 2**32 - 1
 """The largest seed and the largest count; samplers take no larger seed."""
-
-
-def _within(place: str, value: object, low: int, high: int = MOST) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise InputError(f"{place}: expected a whole number from {low} to {high}; got {value!r:.80}")
 
 
 def _limit(place: str, value: object) -> None:
@@ -27,9 +21,9 @@ def _limit(place: str, value: object) -> None:
         raise InputError(f"{place}: expected a number above 0, or null for no limit; got {value!r}")
 
 
-def _texts(place: str, value: object) -> None:
-    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-        raise InputError(f"{place}: expected a list of names and files; got {value!r:.80}")
+def _flag(place: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise InputError(f"{place}: expected true or false; got {value!r:.80}")
 
 
 AT_END = ("checkpoint", "finish")
@@ -72,14 +66,14 @@ class StudyOptions:
     storage: str | None = None
 
     def __post_init__(self) -> None:
-        _within("study.trials", self.trials, 1)
-        _within("study.retries", self.retries, 0, 100)
+        check_whole("study.trials", self.trials, 1, MOST)
+        check_whole("study.retries", self.retries, 0, 100)
         _duration("study.time", self.time)
         if self.at_end not in AT_END:
             raise unknown("study.at_end", "choice", self.at_end, AT_END)
         if self.seed is not None:
-            _within("study.seed", self.seed, 0)
-        _within("study.failures", self.failures, 0)
+            check_whole("study.seed", self.seed, 0, MOST)
+        check_whole("study.failures", self.failures, 0, MOST)
         if self.name is not None:
             object.__setattr__(self, "name", checked_name(self.name))
         if not isinstance(self.folder, str) or not self.folder:
@@ -121,8 +115,8 @@ class Budget:
         for name in ("parameters", "macs", "depth", "memory", "latency"):
             _limit(f"search.budget.{name}", getattr(self, name))
         if self.batch is not None:
-            _within("search.budget.batch", self.batch, 1)
-        _within("search.budget.latency_batch", self.latency_batch, 1)
+            check_whole("search.budget.batch", self.batch, 1, MOST)
+        check_whole("search.budget.latency_batch", self.latency_batch, 1, MOST)
 
 
 @dataclass(frozen=True)
@@ -150,9 +144,9 @@ class FinalsOptions:
     def __post_init__(self) -> None:
         place = "search.finals"
         for name, low in (("top", 0), ("seeds", 1), ("tune", 0)):
-            _within(f"{place}.{name}", getattr(self, name), low, 1000)
+            check_whole(f"{place}.{name}", getattr(self, name), low, 1000)
         if self.epochs is not None:
-            _within(f"{place}.epochs", self.epochs, 1)
+            check_whole(f"{place}.epochs", self.epochs, 1, MOST)
         if not isinstance(self.baselines, list | tuple) or not all(map(_is_baseline, self.baselines)):
             raise InputError(
                 f"{place}.baselines: expected a list of names and files, and of {{architecture: ..., weights: ...}}; "
@@ -161,8 +155,7 @@ class FinalsOptions:
         if self.equal not in (None, "parameters", "macs"):
             raise unknown(f"{place}.equal", "measure", self.equal, ("parameters", "macs", "null"))
         for name in ("test", "final"):
-            if not isinstance(getattr(self, name), bool):
-                raise InputError(f"{place}.{name}: expected true or false; got {getattr(self, name)!r:.80}")
+            _flag(f"{place}.{name}", getattr(self, name))
         if self.skeleton is not None and not isinstance(self.skeleton, str):
             raise InputError(f"{place}.skeleton: expected a name or a file, or null; got {self.skeleton!r:.80}")
         for name in ("test", "final", "baselines", "skeleton"):
@@ -187,19 +180,31 @@ class SearchOptions:
     budget: Budget
     start_from: Sequence[str] = ()
     per_architecture: int = 1
-    objectives: Any = (ACCURACY,)
-    best: str = "accurate"
+    objectives: Objectives = ONE
     finals: FinalsOptions = FinalsOptions()
     control: str | None = None
-    screen: Any = None
+    screen: Screen | None = None
+
+    @classmethod
+    def from_section(cls, options: Mapping[str, Any]) -> "SearchOptions":
+        """Of `search` in the configuration, whose parts are read first; raises `InputError` for what is wrong there."""
+        own = {
+            **options,
+            "budget": section(Budget, options["budget"], "search.budget"),
+            "finals": section(FinalsOptions, options["finals"], "search.finals"),
+            "objectives": Objectives.from_options(options["objectives"], options["best"]),
+            "screen": Screen.from_option(options["screen"]),
+        }
+        del own["best"]  # it is one of the objectives
+        return section(cls, own, "search")
 
     def __post_init__(self) -> None:
-        _texts("search.start_from", self.start_from)
-        Screen.from_option(self.screen)
+        start = self.start_from
+        if not isinstance(start, list | tuple) or not all(isinstance(source, str) for source in start):
+            raise InputError(f"search.start_from: expected a list of names and files; got {start!r:.80}")
         if self.control not in (None, *CONTROLS):
             raise unknown("search.control", "control", self.control, (*CONTROLS, "null"))
-        _within("search.per_architecture", self.per_architecture, 1)
-        Objectives.from_options(self.objectives, self.best)
+        check_whole("search.per_architecture", self.per_architecture, 1, MOST)
 
 
 ENGINES = ("local", "ray")
@@ -228,7 +233,7 @@ class PoolOptions:
             raise InputError(f"pool.address: expected auto or host:port, with pool=ray; got {self.address!r:.80}")
         for name in ("slots", "threads"):
             if getattr(self, name) is not None:
-                _within(f"pool.{name}", getattr(self, name), 1, 1024)
+                check_whole(f"pool.{name}", getattr(self, name), 1, 1024)
         for name in ("time_limit", "silence_limit"):
             _limit(f"pool.{name}", getattr(self, name))
 
@@ -245,8 +250,7 @@ class TrainerOptions:
 
     def __post_init__(self) -> None:
         for name in ("sync_batch_norm", "graphs"):
-            if not isinstance(value := getattr(self, name), bool):
-                raise InputError(f"trainer.{name}: expected true or false; got {value!r:.80}")
+            _flag(f"trainer.{name}", getattr(self, name))
         accelerators = ("auto", "cpu", "gpu", "cuda", "mps")
         if self.accelerator not in accelerators:
             raise unknown("trainer.accelerator", "accelerator", self.accelerator, accelerators)
@@ -254,7 +258,7 @@ class TrainerOptions:
         if self.precision not in precisions:
             raise unknown("trainer.precision", "precision", self.precision, precisions)
         if self.max_epochs is not None:
-            _within("trainer.max_epochs", self.max_epochs, 1)
+            check_whole("trainer.max_epochs", self.max_epochs, 1, MOST)
 
 
 def section(kind: type[T], options: Mapping[str, Any], place: str) -> T:

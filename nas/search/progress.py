@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from nas.search.states import COUNTED
 from nas.space.holes import Scalar
@@ -92,18 +91,3 @@ class Progress:
         if not self.ended:
             return None
         return max(0, self.trials - self.counted) * self.elapsed / self.ended
-
-
-class Display(Protocol):
-    """Shows a search while it runs."""
-
-    def show(self, progress: Progress) -> None:
-        """Called often; what is shown follows `progress`."""
-
-    def tell(self, ended: Ended, progress: Progress) -> None:
-        """A trial has ended."""
-
-    def say(self, line: str) -> None:
-        """A line worth reading."""
-
-    def close(self) -> None: ...

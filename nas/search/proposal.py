@@ -4,7 +4,9 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
+
+from optuna.trial import BaseTrial
 
 from nas.architecture import Architecture
 from nas.architecture.context import context
@@ -13,30 +15,18 @@ from nas.cost import Cost, cost
 from nas.search.options import Budget
 from nas.space.holes import Scalar, Suggest
 from nas.space.space import Space
+from nas.space.suggest import Recorded
 from nas.training.recipe import Training
-
-
-class OptunaTrial(Protocol):
-    """What is asked of a trial of Optuna's, live or re-adopted."""
-
-    def suggest_categorical(self, name: str, choices: Sequence[Scalar]) -> Any: ...
-
-    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int: ...
-
-    def suggest_float(
-        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
-    ) -> float: ...
 
 
 @dataclass(frozen=True)
 class TrialSuggest:
     """Lets an Optuna trial fill the holes."""
 
-    trial: OptunaTrial
+    trial: BaseTrial
 
     def choice(self, name: str, options: Sequence[Scalar]) -> Scalar:
-        chosen: Scalar = self.trial.suggest_categorical(name, options)
-        return chosen
+        return self.trial.suggest_categorical(name, options)
 
     def integer(self, name: str, low: int, high: int, step: int, log: bool) -> int:
         return self.trial.suggest_int(name, low, high, step=step, log=log)
@@ -62,14 +52,12 @@ class Candidate:
     @property
     def facts(self) -> dict[str, Any]:
         """What is recorded with the trial before it is trained."""
-        return {
-            "digest": self.digest,
-            "parameters": self.cost.parameters,
-            "macs": self.cost.macs,
-            "depth": self.cost.depth,
-            "memory": self.memory(),
-            "key": self.key,
-        }
+        return {"digest": self.digest, **self.prices(), "key": self.key}
+
+    def prices(self, batch: int | None = None) -> dict[str, int]:
+        """What a budget limits, as far as it follows from the document; memory with batches of this size."""
+        cost = self.cost
+        return {"parameters": cost.parameters, "macs": cost.macs, "depth": cost.depth, "memory": self.memory(batch)}
 
     def memory(self, batch: int | None = None) -> int:
         """Bytes in training on batches of this size; None: of its own."""
@@ -106,20 +94,18 @@ def propose(space: Space, suggest: Suggest) -> Candidate | Misfit:
     return Candidate(document, architecture, training, cost(architecture), _key(architecture, document))
 
 
+def trained_candidate(space: Space, parameters: Mapping[str, Scalar]) -> Candidate:
+    """The candidate of a complete trial with these parameters, made again."""
+    candidate = propose(space, Recorded(parameters))
+    assert isinstance(candidate, Candidate), "a complete trial was a candidate"
+    return candidate
+
+
 def _key(architecture: Architecture, document: Mapping[str, Any]) -> str:
     """The digest with every other value that matters to training; the digest holds the input shape."""
     rest = {key: value for key, value in document.items() if key != "architecture"}
     text = json.dumps(rest, sort_keys=True)
     return f"{architecture.digest}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-
-
-LIMITED: dict[str, Callable[[Candidate, Budget], int]] = {
-    "parameters": lambda candidate, budget: candidate.cost.parameters,
-    "macs": lambda candidate, budget: candidate.cost.macs,
-    "depth": lambda candidate, budget: candidate.cost.depth,
-    "memory": lambda candidate, budget: candidate.memory(budget.batch),
-}
-"""What a budget's limits are held against, as far as it follows from the document."""
 
 
 def affordable(budget: Budget) -> Callable[[Architecture, Cost], bool]:
@@ -133,6 +119,6 @@ def excess(candidate: Candidate, budget: Budget) -> dict[str, float]:
 
     Its latency is not known before it is measured.
     """
-    limits = {name: getattr(budget, name) for name in LIMITED}
-    over = {name: LIMITED[name](candidate, budget) / limit - 1 for name, limit in limits.items() if limit}
+    prices = candidate.prices(budget.batch).items()
+    over = {name: price / limit - 1 for name, price in prices if (limit := getattr(budget, name))}
     return {name: share for name, share in over.items() if share > 0}

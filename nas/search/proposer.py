@@ -2,61 +2,68 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from random import Random
 from typing import Protocol
 
 import optuna
 from optuna.samplers import RandomSampler
-from optuna.trial import Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
+from nas.architecture.context import context
 from nas.errors import InputError
 from nas.search import states
 from nas.search.curves import curve, report
 from nas.search.known import Known
 from nas.search.ledger import TWIN_OF, Ledger
 from nas.search.objectives import accuracy
-from nas.search.options import Budget
+from nas.search.options import SearchOptions
 from nas.search.proposal import Candidate, Misfit, TrialSuggest, excess, propose
-from nas.search.remaining import remaining
 from nas.search.samplers import SeededSampler
 from nas.search.study import trials
-from nas.space.count import Parameters
+from nas.space.count import Parameters, count, enumerate_documents
 from nas.space.space import Space
 from nas.space.suggest import Recorded
 
 PATIENCE = 20  # twins and misfits in a row after which the sampler is helped out; halved each time it was in vain
 GIVE_UP_AFTER = 300  # ... and after which a space that is too large to be listed counts as exhausted
 AT_ONCE = 25  # proposals after which other work comes first
+LISTED = 5_000  # documents of a space that is small enough to be listed, in seconds
 
 
 class End(Protocol):
+    """Ends a trial; `told` is what Optuna is told if it does not follow from the state."""
+
     def __call__(
         self,
         trial: Trial,
         state: str,
+        reason: str = "",
         *,
         values: Sequence[float] | None = None,
         told: TrialState | None = None,
-        reason: str = "",
     ) -> None: ...
 
 
 @dataclass
 class Proposer:
-    """`end` ends a trial. `exhausted` says why nothing new can be proposed any more; empty while it can."""
+    """`exhausted` says why nothing new can be proposed any more; empty while it can."""
 
     study: optuna.Study
     ledger: Ledger
     space: Space
-    budget: Budget
+    options: SearchOptions
     seed: int
-    known: Known
     end: End
     exhausted: str = ""
+    known: Known = field(init=False)
     _useless: int = 0  # proposals in a row that were not trained
     _patience: int = PATIENCE
     _remaining: Iterator[Parameters] | None = None
     _forgotten: bool = False  # some that have been looked at there are new once again
     _waiting: dict[int, list[Trial]] = field(default_factory=dict)  # twins of trials that are still running
+
+    def __post_init__(self) -> None:
+        self.known = Known(self.options.per_architecture)
 
     def next(self, group: int | None = None) -> tuple[Trial, Candidate] | None:
         """A new trial worth training, in this group; None if none was found for now, or ever (`exhausted`)."""
@@ -73,6 +80,18 @@ class Proposer:
                 self.exhausted = f"no new candidate in {GIVE_UP_AFTER} proposals: nothing else is new and fits"
         return None
 
+    def learn(self, trial: FrozenTrial) -> None:
+        """Takes in a trial of another driver's, or of an earlier run."""
+        key, state = trial.user_attrs.get("key"), states.word(trial)
+        if key is None or TWIN_OF in trial.user_attrs:  # that waits, and is never trained
+            return
+        if state in (None, *states.COUNTED, states.FAILED):
+            self.known.add(key, trial.number)
+        if state == states.FAILED:
+            self.known.has_failed(key)
+        if state == states.SCREENED:
+            self.forget(key, trial.number)
+
     def forget(self, key: str, number: int) -> None:
         """The candidate of trial `number` has been screened out, and may be proposed again."""
         self.known.forget(key, number)
@@ -83,7 +102,7 @@ class Proposer:
         if self._useless < self._patience:
             return self.ledger.ask(group)
         if self._useless == self._patience:
-            self._remaining = self._remaining or remaining(self.space, self.seed)
+            self._remaining = self._remaining or _all_documents(self.space, self.seed)
         if self._remaining is None:
             own = self.study.sampler
             self.study.sampler = SeededSampler(RandomSampler, self.seed)
@@ -93,7 +112,7 @@ class Proposer:
                 self.study.sampler = own
         parameters = next(self._remaining, None)
         if parameters is None and self._forgotten:
-            self._remaining, self._forgotten = remaining(self.space, self.seed), False
+            self._remaining, self._forgotten = _all_documents(self.space, self.seed), False
             return None
         if parameters is None:
             self.exhausted = "every document of the space has been looked at: nothing else is new and fits"
@@ -106,7 +125,7 @@ class Proposer:
 
     def _is_new(self, parameters: Parameters) -> bool:
         proposal = propose(self.space, Recorded(parameters))
-        if isinstance(proposal, Misfit) or excess(proposal, self.budget):
+        if isinstance(proposal, Misfit) or excess(proposal, self.options.budget):
             return False
         return not self.known.equals(proposal, number=-1)
 
@@ -118,20 +137,19 @@ class Proposer:
         try:
             proposal = propose(self.space, TrialSuggest(trial))
         except InputError as error:  # rare: documents with each option have been looked at before the search
-            self.end(trial, states.FAILED, reason=str(error))
+            self.end(trial, states.FAILED, str(error))
             return None
         if isinstance(proposal, Misfit):
             trial.set_constraint("fits", 1.0)
-            self.end(trial, states.INFEASIBLE, reason=proposal.reason)
+            self.end(trial, states.INFEASIBLE, proposal.reason)
             return None
         for key, value in proposal.facts.items():
             trial.set_user_attr(key, value)
-        over = excess(proposal, self.budget)
-        if over:
+        if over := excess(proposal, self.options.budget):
             for name, share in over.items():
                 trial.set_constraint(name, share)
-            reason = ", ".join(f"{share:.0%} over the limit of {name}" for name, share in over.items())
-            self.end(trial, states.INFEASIBLE, reason=reason)
+            limits = ", ".join(f"{share:.0%} over the limit of {name}" for name, share in over.items())
+            self.end(trial, states.INFEASIBLE, limits)
             return None
         equals = self.known.equals(proposal, trial.number)
         if not equals:
@@ -166,4 +184,15 @@ class Proposer:
             trial.set_constraint(name, share)
         same = frozen.user_attrs["key"] == other.user_attrs["key"]
         reason = f"trains like trial {other.number}" if same else f"has the architecture of trial {other.number}"
-        self.end(trial, states.TWIN, values=other.values, told=other.state, reason=reason)
+        values = other.values if other.state == TrialState.COMPLETE else None
+        self.end(trial, states.TWIN, reason, values=values, told=other.state)
+
+
+def _all_documents(space: Space, seed: int) -> Iterator[Parameters] | None:
+    """The parameters of all documents of the space in a random order; None if they are too many, or infinite."""
+    there = count(space, context)
+    if there.ranges or there.documents > LISTED:
+        return None
+    documents = list(enumerate_documents(space, context))
+    Random(seed).shuffle(documents)
+    return iter(documents)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nas.data.images import scaled
-from nas.errors import InputError, unknown
+from nas.errors import InputError, check_whole, unknown
 from nas.training.job import PROXIES
 from nas.training.recipe import Training
 
@@ -43,7 +43,7 @@ class Screen:
                 raise unknown(PLACE, f"key for {value['by']}", key, keys)
         for key, low, high in (("of", 2, 1000), ("epochs", 1, 10_000), ("size", 1, 10_000)):
             if value.get(key) is not None:
-                _whole(f"{PLACE}.{key}", value[key], low, high)
+                check_whole(f"{PLACE}.{key}", value[key], low, high)
         share = value.get("share", 1.0)
         if not isinstance(share, int | float) or isinstance(share, bool) or not 0 < share <= 1:
             raise InputError(f"{PLACE}.share: expected a number above 0 and up to 1; got {share!r:.80}")
@@ -52,6 +52,14 @@ class Screen:
     @property
     def trains(self) -> bool:
         return self.by not in PROXIES
+
+    def check(self, epochs: Any, size: tuple[int, int]) -> None:
+        """Raises `InputError` if its trainings are no briefer than whole ones, of `epochs` unless that is a hole, or if
+        it would enlarge images of `size`."""
+        if self.trains and isinstance(epochs, int) and self.epochs >= epochs:
+            raise InputError(f"{PLACE}.epochs: {self.epochs} are no fewer than the {epochs} of a whole training")
+        if self.size is not None and self.size > min(size):
+            raise InputError(f"{PLACE}.size: {self.size} pixels are more than the images have, {min(size)}")
 
     def brief(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """The document to be trained for a score: its own schedule in few epochs, warm-up and decay as much shorter."""
@@ -65,22 +73,3 @@ class Screen:
             height, width = given["size"]
             architecture["input"] = {**given, "size": list(scaled((height, width), self.size))}
         return {**document, "architecture": architecture, "training": {**training, "epochs": self.epochs}}
-
-
-def checked_screen(value: Any, epochs: Any, size: tuple[int, int]) -> Any:
-    """The option, where whole trainings take `epochs`, unless that is a hole, with images of `size`.
-
-    Raises:
-        InputError: its trainings are no briefer, or it would enlarge the images.
-    """
-    screen = Screen.from_option(value)
-    if screen is not None and screen.trains and isinstance(epochs, int) and screen.epochs >= epochs:
-        raise InputError(f"{PLACE}.epochs: {screen.epochs} are no fewer than the {epochs} of a whole training")
-    if screen is not None and screen.size is not None and screen.size > min(size):
-        raise InputError(f"{PLACE}.size: {screen.size} pixels are more than the images have, {min(size)}")
-    return value
-
-
-def _whole(place: str, value: object, low: int, high: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise InputError(f"{place}: expected a whole number from {low} to {high}; got {value!r:.80}")

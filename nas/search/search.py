@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -14,24 +13,19 @@ from rich.console import Console
 from nas.data.images import ImageData
 from nas.errors import InputError, unknown
 from nas.pool import Pool, find_devices
-from nas.samplers.making import for_space
+from nas.samplers.catalogue import for_space
 from nas.search import files, mirror
-from nas.search.attempts import Attempt
-from nas.search.baselines import check_skeleton, read_baselines
+from nas.search.baselines import read_baselines
 from nas.search.checks import check_sampler, check_space
-from nas.search.control import control_name
 from nas.search.display import display, number_of
 from nas.search.driver import Driver, Stop
 from nas.search.ending import end
 from nas.search.environment import record_environment
 from nas.search.final_report import print_finals
-from nas.search.finals import final_seeds
+from nas.search.finals import check_skeleton, final_seeds
 from nas.search.ledger import open_ledger
 from nas.search.needs import Needs
-from nas.search.objectives import Objectives
 from nas.search.options import (
-    Budget,
-    FinalsOptions,
     PoolOptions,
     SearchOptions,
     StudyOptions,
@@ -41,10 +35,9 @@ from nas.search.options import (
     study_folder,
 )
 from nas.search.proposal import affordable
-from nas.search.pruning import COSTS
 from nas.search.samplers import SeededSampler
-from nas.search.screen import checked_screen
 from nas.search.sketches import sketched
+from nas.search.spaces import at_data
 from nas.search.start import starting_points
 from nas.search.study import held, open_study, shown_url, storage_errors
 from nas.search.summary import print_summary, write_found
@@ -83,27 +76,25 @@ def search(
         raise unknown("tracking", "tracking", options["tracking"], TRACKERS)
     study_options = section(StudyOptions, options["study"], "study")
     trainer = section(TrainerOptions, options["trainer"], "trainer")
-    budget = section(Budget, options["search"]["budget"], "search.budget")
-    asked = section(FinalsOptions, options["search"]["finals"], "search.finals")
-    search_options = section(SearchOptions, {**options["search"], "budget": budget, "finals": asked}, "search")
-    objectives = Objectives.from_options(search_options.objectives, search_options.best)
+    asked = SearchOptions.from_section(options["search"])
+    objectives, budget, finals = asked.objectives, asked.budget, asked.finals
     needs = Needs.from_option(options["pool"]["devices_per_candidate"])
     name = checked_name(study_options.name or space_name)
     seed = study_options.seed or 0
     folder = study_folder(study_options, name)
-    if search_options.control:
-        checked_name(control_name(name))
+    if asked.control:
+        checked_name(files.control_name(name))
     with open_pool(section(PoolOptions, options["pool"], "pool"), needs, trainer, options["imports"]) as pool:
         data = load()
         candidates = candidate_space(space, training, data, seed, trainer.max_epochs)
         sampler = for_space(sampler, candidates, affordable(budget))
         check_space(candidates)
         check_sampler(candidates, sampler, pruner, seed, objectives)
-        start = starting_points(candidates, search_options.start_from)
-        baselines = read_baselines(candidates, asked.baselines, options["imports"])
-        if asked.skeleton is not None:
-            check_skeleton(asked.skeleton, candidates)
-        if asked.test and data.test is None:
+        start = starting_points(candidates, asked.start_from)
+        baselines = read_baselines(candidates, finals.baselines, options["imports"])
+        if finals.skeleton is not None:
+            check_skeleton(finals.skeleton, candidates)
+        if finals.test and data.test is None:
             raise InputError(f"search.finals.test: data {data.name!r} has no test split")
         document = {key: candidates.document[key] for key in ("architecture", "training")}
         pin = {
@@ -115,13 +106,12 @@ def search(
             "sampler": options["sampler"],
             "pruner": options["pruner"],
         }
-        if search_options.screen is not None:
-            pin["screen"] = checked_screen(search_options.screen, candidates.document["training"]["epochs"], data.size)
+        if asked.screen is not None:
+            asked.screen.check(candidates.document["training"]["epochs"], data.size)
+            pin["screen"] = options["search"]["screen"]
         storage = study_options.storage
         with held(folder, shared=storage is not None), _interruptions() as stopping:
-            study = open_study(folder, name, pin, SeededSampler(sampler, seed), pruner, storage, objectives.directions)
-            if objectives.several:
-                study.set_user_attr(COSTS, list(objectives.names[1:]))
+            study = open_study(folder, name, pin, SeededSampler(sampler, seed), pruner, storage, objectives)
             ledger = open_ledger(study, study_options.trials)
             for point in start:  # those that the study has had already are left out
                 study.enqueue_trial(dict(point.parameters), skip_if_exists=True)
@@ -132,16 +122,14 @@ def search(
             record_environment(
                 folder,
                 command,
-                {"study": seed, "finals": final_seeds(seed, asked.seeds if asked.top else 0)},
+                {"study": seed, "finals": final_seeds(seed, finals.seeds if finals.top else 0)},
                 pool.devices,
                 pool.slots,
                 pool.threads,
             )
             shown = display(console, partial(sketched, candidates))
-            shared = storage is not None
-            tracker = open_tracker(
-                str(options["tracking"]), mirror.about(study, folder, candidates, written, shared), shown.say
-            )
+            about = mirror.about(study, folder, candidates, written, shared=storage is not None)
+            tracker = open_tracker(str(options["tracking"]), about, shown.say)
             shown.say(
                 f"study {name!r}: {number_of(study_options.trials, 'candidate')} of {space_name} "
                 f"({number_of(len(candidates.holes), 'hole')}) on {data.name}, {pool.slots} at a time with "
@@ -153,32 +141,36 @@ def search(
                 if each.weights is not None:
                     shown.say(f"baseline {each.name}: {each.weights.about}")
             measured = math.inf if "latency" in objectives.names else None
-            latency_limit = budget.latency or measured
-            make = partial(
-                Driver,
-                space=candidates,
-                pool=pool,
-                job=partial(_job, load, trainer, pool.devices[0].kind, latency_limit, budget.latency_batch),
-                search=search_options,
-                needs=needs,
-                objectives=objectives,
-                seed=seed,
-                display=shown,
-                stopping=stopping,
-            )
-            driver = make(
+            driver = Driver(
                 study=study,
                 ledger=ledger,
+                space=candidates,
+                pool=pool,
+                job=partial(
+                    Job,
+                    data=load,
+                    accelerator=pool.devices[0].kind,
+                    precision=trainer.precision,
+                    sync_batch_norm=trainer.sync_batch_norm,
+                    graphs=trainer.graphs,
+                    latency_limit=budget.latency or measured,
+                    latency_batch=budget.latency_batch,
+                ),
                 options=study_options,
+                search=asked,
+                needs=needs,
+                seed=seed,
                 tracker=tracker,
+                display=shown,
                 folder=folder,
-                on_best=lambda _: write_found(folder, study, candidates, data, objectives, whole=False),
+                stopping=stopping,
+                on_best=partial(write_found, data=data, whole=False),
             )
             try:
                 with storage_errors(storage):
                     driver.run()
-                    write_found(folder, study, candidates, data, objectives)
-                    finals = end(driver, make, pin, written, pruner, data, baselines)
+                    write_found(driver, data)
+                    ended = end(driver, written, data, baselines)
                     mirror.conclude(tracker, candidates, study, driver.found, folder)
             except OSError as error:  # a disk that is full, a database that is gone
                 raise InputError(
@@ -190,8 +182,8 @@ def search(
                 pool.close()
                 ledger.close()
                 tracker.close()
-        winner = None if finals is None else print_finals(console, finals, data)
-        print_summary(console, driver, folder, tracker.where(), command, winner)
+        winner = None if ended is None else print_finals(console, ended, data)
+        print_summary(console, driver, tracker.where(), command, winner)
     return 130 if stopping() else 0 if driver.progress.best and driver.done else 1
 
 
@@ -202,20 +194,8 @@ def candidate_space(
     recipe = {**Training().to_document(), **(space.get("training") or {}), **training}
     if max_epochs is not None:
         recipe["epochs"] = max_epochs
-    own = space["architecture"]
-    for key in ("input", "classes"):
-        if own.get(key) is not None:
-            raise InputError(f"search.architecture.{key}: comes from the data, so a space leaves it out")
-    document = {
-        "architecture": {
-            "input": {"channels": data.channels, "size": list(data.size)},
-            "classes": data.classes,
-            **own,
-        },
-        "training": recipe,
-        "seed": seed,
-    }
-    return Space.from_document(document, "search")
+    composed = {"architecture": space["architecture"], "training": recipe}
+    return at_data(composed, data.channels, list(data.size), data.classes, seed)
 
 
 def open_pool(options: PoolOptions, needs: Needs, trainer: TrainerOptions, imports: Sequence[str]) -> "Pool | RayPool":
@@ -253,31 +233,6 @@ def _ray_pool(options: PoolOptions, trainer: TrainerOptions, common: Mapping[str
     from nas.pool.ray_pool import RayPool  # takes half a second
 
     return RayPool(TARGET, accelerator=trainer.accelerator, address=options.address, **common)
-
-
-def _job(
-    load: Callable[[], ImageData],
-    trainer: TrainerOptions,
-    accelerator: str,
-    latency_limit: float | None,
-    latency_batch: int,
-    document: Mapping[str, Any],
-    checkpoint: Path,
-    attempt: Attempt,
-) -> Job:
-    return Job(
-        document,
-        load,
-        accelerator,
-        trainer.precision,
-        checkpoint,
-        devices=attempt.need.devices,
-        micro_batch=attempt.micro_batch,
-        sync_batch_norm=trainer.sync_batch_norm,
-        graphs=trainer.graphs,
-        latency_limit=latency_limit,
-        latency_batch=latency_batch,
-    )
 
 
 @contextmanager

@@ -21,6 +21,17 @@ SCORE = "screen"
 SURPLUS = "surplus"
 """There instead of a word: the trial came after the budget was reached, and never began (see `Ledger`)."""
 
+TOLD = {
+    COMPLETE: TrialState.COMPLETE,
+    PRUNED: TrialState.PRUNED,
+    FAILED: TrialState.FAIL,
+    INFEASIBLE: TrialState.PRUNED,
+    SCREENED: TrialState.PRUNED,
+    SURPLUS: TrialState.FAIL,
+}
+"""How Optuna is told; a twin as its equal was. Samplers learn from pruned trials, with a constraint that is broken or
+not, and never look at failed ones."""
+
 
 def word(trial: FrozenTrial) -> str | None:
     """How the trial ended; None while it runs or waits, or if it never began."""

@@ -5,8 +5,9 @@ import json
 import os
 import socket
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,14 @@ import optuna
 import yaml
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
-from optuna.storages import BaseStorage
 from optuna.storages._cached_storage import _CachedStorage
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from nas.errors import InputError
 from nas.search.files import CONFIG
 from nas.search.journal import damage, mend, open_journal
+from nas.search.objectives import ONE, Objectives
+from nas.search.pruning import COSTS
 
 JOURNAL = "journal.log"
 IDENTITY = "identity"
@@ -41,7 +42,7 @@ def open_study(
     sampler: BaseSampler,
     pruner: BasePruner,
     storage: str | None = None,
-    directions: Sequence[StudyDirection] = (StudyDirection.MAXIMIZE,),
+    objectives: Objectives = ONE,
 ) -> optuna.Study:
     """The study in `folder`, or in the database at the URL `storage`, made if there is none.
 
@@ -54,20 +55,31 @@ def open_study(
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     _refuse_elsewhere(folder, storage)
+    make = partial(
+        optuna.create_study,
+        study_name=name,
+        sampler=sampler,
+        pruner=pruner,
+        directions=objectives.directions,
+        load_if_exists=True,
+    )
     if storage is not None:
         from nas.search.database import connected, storage_errors  # what it needs takes time to import
 
         database = connected(storage)
         with storage_errors(storage):
-            return _pinned(_made(database, name, sampler, pruner, directions), name, pin)
+            study = make(storage=database)
+            _pin(study, name, pin, objectives)
+            return study
     journal = folder / JOURNAL
     try:
         if _mended(journal):
             study = load_study(folder, sampler, pruner)
         else:
             folder.mkdir(parents=True, exist_ok=True)
-            study = _made(open_journal(journal), name, sampler, pruner, directions)
-        return _pinned(study, name, pin)
+            study = make(storage=open_journal(journal))
+        _pin(study, name, pin, objectives)
+        return study
     except OSError as error:
         raise InputError(f"{journal}: cannot be read and written ({error.strerror})") from None
 
@@ -107,22 +119,15 @@ def is_shared(study: optuna.Study) -> bool:
     return isinstance(study._storage, _CachedStorage)
 
 
-def _made(
-    storage: BaseStorage, name: str, sampler: BaseSampler, pruner: BasePruner, directions: Sequence[StudyDirection]
-) -> optuna.Study:
-    return optuna.create_study(
-        storage=storage, study_name=name, sampler=sampler, pruner=pruner, directions=directions, load_if_exists=True
-    )
-
-
-def _pinned(study: optuna.Study, name: str, pin: Mapping[str, Any]) -> optuna.Study:
+def _pin(study: optuna.Study, name: str, pin: Mapping[str, Any], objectives: Objectives) -> None:
     there = study.user_attrs
     if PIN not in there:
         _set_once(study, PIN, json.dumps(pin))
     if IDENTITY not in there:
         _set_once(study, IDENTITY, uuid.uuid4().hex[:12])
-    _refuse_other(name, json.loads(study.user_attrs[PIN]), json.loads(json.dumps(pin)))
-    return study
+    _refuse_other(name, pinned(study), json.loads(json.dumps(pin)))
+    if objectives.several:
+        study.set_user_attr(COSTS, list(objectives.names[1:]))
 
 
 def _set_once(study: optuna.Study, key: str, value: str) -> None:
@@ -165,6 +170,12 @@ def _mended(journal: Path) -> bool:
     Path(f"{journal}.lock").unlink(missing_ok=True)
     mend(journal)
     return journal.stat().st_size > 0
+
+
+def pinned(study: optuna.Study) -> dict[str, Any]:
+    """What makes its values comparable, as it was given to `open_study`."""
+    pin: dict[str, Any] = json.loads(study.user_attrs[PIN])
+    return pin
 
 
 def trials(study: optuna.Study) -> list[FrozenTrial]:

@@ -11,7 +11,7 @@ from nas.architecture.placing import Source, placed, read_sources, skeleton_path
 from nas.architecture.published import published_path
 from nas.cost import cost
 from nas.data.images import ImageData
-from nas.errors import InputError
+from nas.errors import InputError, check_whole
 from nas.overrides import Edit, edited
 from nas.pool import cores
 from nas.search import files
@@ -136,7 +136,8 @@ def train(
     files.write_atomically(folder / "document.yaml", files.yaml_text({**written, "record": {**outcome, **about}}))
     files.write_atomically(folder / "result.yaml", files.yaml_text(outcome))
     say(console, f"{METRIC} {result.value:.4f} after {number_of(result.epochs, 'epoch')} in {duration(result.seconds)}")
-    if METRIC in record and weights is None and "weights" not in record and _found_on(record, data):
+    from_scratch = weights is None and "weights" not in record
+    if METRIC in record and from_scratch and record["data"].get("fingerprint") == data.fingerprint:
         say(console, f"the search had {record[METRIC]!r}, this training has {result.value!r}")
     if result.test is not None:
         files.record_test_read(folder.parent, architecture.digest, source, result.test)
@@ -173,9 +174,8 @@ def _document(
         raise InputError(f"{path}: seed: expected a whole number of at least 0; got {own_seed!r:.80}")
     record = _section(document, "record", path)
     for key, most in (("threads", 1024), ("devices", 1024), ("micro_batch", MOST)):
-        value = record.get(key)
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most):
-            raise InputError(f"{path}: record.{key}: expected a whole number from 1 to {most}; got {value!r:.80}")
+        if record.get(key) is not None:
+            check_whole(f"{path}: record.{key}", record[key], 1, most)
     return {
         "architecture": edited(document["architecture"], edits),
         "training": recipe,
@@ -198,10 +198,6 @@ def _file(weights: object) -> Path | None:
     if not path.is_file():
         raise InputError(f"weights: no file {str(weights)!r:.200}")
     return path
-
-
-def _found_on(record: Mapping[str, Any], data: ImageData) -> bool:
-    return bool(record["data"].get("fingerprint") == data.fingerprint)
 
 
 def _note_differences(record: Mapping[str, Any], data: ImageData, console: Console) -> None:

@@ -10,13 +10,73 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
+from typing import Any
 
 from nas.errors import InputError
 from nas.pool.events import ONE_DEVICE, Died, Done, Event, Failed, Need, Report
-from nas.search.courses import Course, End, Simulate
-from nas.training.result import Answer, Result
+from nas.pool.protocol import AnyPool
+from nas.pool.slots import ROUNDING
+from nas.training.recipe import METRIC
+from nas.training.result import Answer, Metrics, Result
 
-ROUNDING = 1e-9  # three thirds are one device
+TENFOLD = 2 * 1.6449  # standard deviations between the 5 % and the 95 % quantile of a normal distribution
+CHANCE = 0.1  # accuracy before the first epoch
+
+
+@dataclass(frozen=True)
+class End:
+    """What ends a process after so many seconds of training, before its course is over."""
+
+    after: float
+    reason: str
+    kind: str = ""  # the dotted class of the exception that it raises; empty: it dies
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a candidate does: the seconds and the metrics of each epoch.
+
+    Its first process ends as the first of `ends` says, and so on; one started after the last of them gets through.
+    Each goes on from the last epoch that was answered.
+    """
+
+    seconds: tuple[float, ...]
+    metrics: tuple[Metrics, ...]
+    ends: tuple[End, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.seconds or len(self.seconds) != len(self.metrics):
+            raise ValueError(f"{len(self.seconds)} durations and {len(self.metrics)} metrics are no course of epochs")
+
+
+Simulate = Callable[[Any, int], Course]
+"""From a job's argument and key to its course: a table looks up the former, a distribution draws by the latter."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Courses drawn at random; key n's follows from `seed` and n alone, whatever ran before it.
+
+    The time of an epoch is log-normal among candidates: `median` seconds, and its 95 % quantile is `spread` times its
+    5 % quantile. Accuracy rises to a level of the candidate's own, with `noise` as standard deviation in each epoch.
+    """
+
+    seed: int
+    epochs: int = 10
+    median: float = 10.0
+    spread: float = 10.0
+    noise: float = 0.01
+
+    def __call__(self, argument: object, key: int) -> Course:
+        random = Random(f"{self.seed} {key}")
+        seconds = self.median * math.exp(random.gauss(0.0, math.log(self.spread) / TENFOLD))
+        level, pace = random.betavariate(8.0, 3.0), random.uniform(2.0, 6.0)
+        curve = (
+            level - (level - CHANCE) * math.exp(-pace * (epoch + 1) / self.epochs) + random.gauss(0.0, self.noise)
+            for epoch in range(self.epochs)
+        )
+        return Course((seconds,) * self.epochs, tuple({METRIC: min(1.0, max(0.0, value))} for value in curve))
 
 
 @dataclass(frozen=True)
@@ -46,8 +106,8 @@ class _Job:
     scheduled: int = 0  # the number of what happens to it next; 0: nothing, it does not train
 
 
-class SimulatedPool:
-    """The interface of `nas.pool.Pool` over `devices` that do not exist, on a clock that jumps to what happens next.
+class SimulatedPool(AnyPool):
+    """A pool over `devices` that do not exist, on a clock that jumps to what happens next.
 
     The same courses and the same driver give the same events in the same order. With `driver_cost`, the CPU time that
     this process spends between two calls passes on the virtual clock too, so that a driver too slow for its slots
@@ -67,7 +127,6 @@ class SimulatedPool:
     ) -> None:
         if devices < 1:
             raise InputError(f"devices: must be at least 1, not {devices}")
-        self.clock: Callable[[], float] = lambda: self._now  # virtual seconds since the pool was made
         self.threads = threads
         self.devices = devices
         self.slots = devices // need.devices * math.floor(1 / need.share + ROUNDING)
@@ -86,10 +145,9 @@ class SimulatedPool:
         self._starts: Counter[int] = Counter()
         self._epochs: Counter[int] = Counter()  # of each key, as in a checkpoint
 
-    @property
-    def running(self) -> tuple[int, ...]:
-        """Keys of the jobs that hold devices, oldest first."""
-        return tuple(self._jobs)
+    def clock(self) -> float:
+        """Virtual seconds since the pool was made."""
+        return self._now
 
     @property
     def use(self) -> Use:
@@ -97,16 +155,12 @@ class SimulatedPool:
         return Use(self.devices, self._now, self._busy)
 
     def room(self, need: Need) -> bool:
-        """Whether such a job could start now. Raises `InputError` if it never could."""
         if need.devices > self.devices:
             raise InputError(f"devices: a candidate needs {need.devices}, and there are {self.devices}")
         return self._room.fits(need)
 
-    def start(self, key: int, argument: object, log: Path, need: Need = ONE_DEVICE) -> None:
-        """Start a job. Raises RuntimeError if there is no room, ValueError if the key is running."""
+    def _start(self, key: int, argument: object, log: Path, need: Need) -> None:
         with self._called():
-            if key in self._jobs:
-                raise ValueError(f"a job with key {key} is running")
             devices = self._room.take(need)
             course = self._simulate(argument, key)
             end = course.ends[self._starts[key]] if self._starts[key] < len(course.ends) else None
@@ -116,13 +170,9 @@ class SimulatedPool:
             self._train(job)
             self.last_start = self.use
 
-    def answer(self, key: int, answer: int) -> None:
-        """Let a job that reported go on or end. Raises KeyError if it does not run, ValueError if it has not asked."""
+    def _answer(self, job: _Job, answer: int) -> None:
+        key = job.key
         with self._called():
-            job = self._jobs[key]
-            if not job.asked:
-                raise ValueError(f"job {key} has not asked")
-            job.asked = False
             if answer != Answer.PRUNE:
                 self._epochs[key] = job.epoch
             if answer == Answer.GO_ON and job.epoch < len(job.course.seconds):
@@ -133,7 +183,6 @@ class SimulatedPool:
                 self._happened[key] = Done(key, self._result(job, Answer(answer)))
 
     def stop(self, key: int) -> None:
-        """Kill a job; `wait` tells of it: `Died`, or its result if that came first."""
         with self._called():
             job = self._jobs[key]
             if not isinstance(self._happened.get(key), Done | Failed | Died):
@@ -158,18 +207,11 @@ class SimulatedPool:
             return events
 
     def close(self, grace: float = 2.0) -> None:
-        """End all jobs; their events are dropped."""
         for job in self._jobs.values():
             self._rest(job)
             self._room.give_back(job.need, job.devices)
         self._jobs.clear()
         self._happened.clear()
-
-    def __enter__(self) -> SimulatedPool:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
 
     @contextmanager
     def _called(self) -> Iterator[None]:
@@ -256,9 +298,7 @@ class _Room:
         return self._top()[0] + need.share <= 1.0 + ROUNDING
 
     def take(self, need: Need) -> tuple[int, ...]:
-        """The devices for it. Raises RuntimeError if there is no room."""
-        if not self.fits(need):
-            raise RuntimeError(f"no room for {need.devices} × {need.share:g} device")
+        """The devices for it; there is room."""
         return tuple(self._add(self._top()[1], need.share) for _ in range(need.devices))
 
     def give_back(self, need: Need, devices: tuple[int, ...]) -> None:

@@ -10,27 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.pruners import BasePruner, MedianPruner, NopPruner
 from optuna.samplers import RandomSampler
-from rich.console import Console
-from search_parts import tiny_space
-from search_targets import no_images
+from search_parts import driver, tiny_space
 
 from nas.errors import InputError
 from nas.pool.devices import CPU, Device
 from nas.pool.events import Died, Done, Event, Failed, Need, Report
 from nas.pool.slots import Slots
-from nas.search.courses import Course, Drawn, End
-from nas.search.display import LineDisplay
-from nas.search.driver import Driver, Stop
-from nas.search.ledger import open_ledger
+from nas.search.driver import Driver
 from nas.search.needs import Needs
-from nas.search.options import Budget, SearchOptions, StudyOptions
 from nas.search.samplers import SeededSampler
-from nas.search.simulation import SimulatedPool
 from nas.search.study import trials
-from nas.tracking import Tracker
 from nas.training.job import Job
 from nas.training.recipe import METRIC
 from nas.training.result import Answer
+from simulation import Course, Drawn, End, SimulatedPool
 
 LOG = Path("unused.log")
 
@@ -271,35 +264,27 @@ def searched(
     devices: int,
     devices_per_candidate: object = 1,
     pruner: BasePruner | None = None,
-    screen: object = None,
     **options: object,
 ) -> tuple[Driver, SimulatedPool]:
     """A search for `count` candidates by the real driver, over a study in memory."""
-    needs = Needs.from_option(devices_per_candidate)
-    pool = SimulatedPool(simulate, devices=devices, need=needs.usual)
-    sampler = SeededSampler(RandomSampler, 0)
+    need = Needs.from_option(devices_per_candidate).usual
+    pool = SimulatedPool(simulate, devices=devices, need=need)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    sampler = SeededSampler(RandomSampler, 0)
     study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner or NopPruner())
-    driver = Driver(
-        study=study,
-        ledger=open_ledger(study, count),
-        space=tiny_space(lr={"float": [0.001, 0.1]}),
+    with driver(
+        folder,
+        count,
+        tiny_space(lr={"float": [0.001, 0.1]}),
+        devices_per_candidate=devices_per_candidate,
         pool=pool,
-        job=lambda document, checkpoint, attempt: Job(document, no_images, "simulated", "32-true", checkpoint),
-        options=StudyOptions(
-            **{"name": None, "trials": count, "seed": 0, "folder": str(folder), "failures": 100, **options}
-        ),
-        search=SearchOptions(Budget(), per_architecture=count, screen=screen),
-        needs=needs,
-        seed=0,
-        tracker=Tracker(),
-        display=LineDisplay(Console(quiet=True)),
-        folder=folder,
-        stopping=lambda: Stop.NO,
-        on_best=lambda trial: None,
-    )
-    driver.run()
-    return driver, pool
+        study=study,
+        per_architecture=count,
+        failures=100,
+        **options,
+    ) as running:
+        running.run()
+    return running, pool
 
 
 @pytest.mark.parametrize("devices", [1, 8, 64])
