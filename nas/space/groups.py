@@ -81,7 +81,8 @@ def _content(path: Path) -> Mapping[str, Any]:
     text = read_text(path)
     if any(_HEADER.match(line) for line in text.splitlines()):  # lines as Hydra sees them, at U+2028 too
         raise InputError(f"{path}: a header '# @...'; a part lands where its folder says, nowhere else")
-    return parse_document(text, str(path), check=False)
+    content: Mapping[str, Any] = parse_document(text, str(path), check=False)
+    return content
 
 
 def _checked(content: Mapping[str, Any], place: str) -> Mapping[str, Any]:
