@@ -231,14 +231,14 @@ def steps(seconds: float, report: Report, threads: int) -> object:
     return STEPS
 
 
-def train_on_two(value: Any, report: Report, threads: int) -> object:
-    """A candidate, as a search on clusters has it trained."""
+def train(devices: int, report: Report, threads: int) -> object:
+    """A candidate, on so many devices."""
     from training_parts import DOCUMENT, small_data
 
     from nas.training.candidate import train_candidate
     from nas.training.job import Job
 
-    return train_candidate(Job(DOCUMENT, small_data, "cpu", devices=2), threads, report)
+    return train_candidate(Job(DOCUMENT, small_data, "cpu", devices=devices), threads, report)
 
 
 def list_descriptors(value: Any, report: Report, threads: int) -> object:
@@ -262,6 +262,6 @@ TARGETS: dict[str, Target] = {
     for function in (
         return_it, look_around, count, print_it, fail, leave, leave_at_once, kill_itself, segfault, sleep,
         crash_while_ending, linger, return_a_lambda, return_unreadable, hang, hang_in_c, hang_deaf,
-        hang_with_company, by_rank, hang_together, connected, reduce, steps, train_on_two, list_descriptors, convolve,
+        hang_with_company, by_rank, hang_together, connected, reduce, steps, train, list_descriptors, convolve,
     )
 }  # fmt: skip

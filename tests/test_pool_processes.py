@@ -198,13 +198,3 @@ def test_neither_memory_nor_descriptors_grow_with_the_jobs(tmp_path: Path) -> No
         files_after, memory_after = measure()
         assert files_after == files
         assert all(after - before < 2048 for before, after in zip(memory, memory_after, strict=True)), memory_after
-
-
-@linux
-def test_torch_is_imported_once_on_a_single_thread_and_two_thread_children_work(tmp_path: Path) -> None:
-    with Pool(TARGET, devices=CORES, threads=2, preload=["torch"], time_limit=PATIENCE) as pool:
-        done = run_one(pool, tmp_path / "log", "look_around")
-        assert isinstance(done, Done)
-        assert "torch" in done.result["modules"]
-        assert len(os.listdir(f"/proc/{done.result['parent']}/task")) == 1
-        assert run_one(pool, tmp_path / "log", "convolve") == Done(1, 8.0 * 62 * 62 * 32)

@@ -196,7 +196,7 @@ def test_a_group_ends_when_a_rank_fails_and_the_silence_of_others_means_nothing(
 
 
 def test_torch_trains_one_candidate_on_two_nodes(pool: RayPool, log: Path) -> None:
-    done = run_one(pool, log, "train_on_two", None, TWO)
+    done = run_one(pool, log, "train", 2, TWO)
     assert isinstance(done, Done), done
     assert done.result.devices == 2
     assert len(done.result.history) == 2

@@ -1,17 +1,17 @@
 """Candidate documents, trained as a search's children and retraining do."""
 
 import os
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
+from pool_parts import CORES, PATIENCE, TARGET, run_one
 from training_parts import DOCUMENT, small_data
 
 from nas.architecture import Architecture
 from nas.errors import InputError
 from nas.network import build_network
+from nas.pool import Done, Pool
 from nas.training.candidate import train_candidate
 from nas.training.job import Job
 from nas.training.result import Result
@@ -71,28 +71,15 @@ def test_the_document_stays_as_it_is():
     assert repr(DOCUMENT) == before
 
 
-FORKED = """
-import os, sys
-sys.path.insert(0, {tests!r})
-import nas.training.candidate
-assert len(os.listdir("/proc/self/task")) == 1, "the import has started threads"
-from nas.training.job import Job
-from training_parts import DOCUMENT, small_data
-for _ in range(2):
-    child = os.fork()
-    if child == 0:
-        result = nas.training.candidate.train_candidate(Job(DOCUMENT, small_data, "cpu"), 2)
-        print(result.history, flush=True)
-        os._exit(0)
-    os.waitpid(child, 0)
-"""
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
-def test_forked_children_of_a_process_that_only_imported_give_the_same_numbers_with_two_threads():
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # or numpy starts threads
-    command = [sys.executable, "-W", "ignore", "-c", FORKED.format(tests=str(Path(__file__).parent))]
-    output = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=120)
+def test_a_server_that_has_imported_it_has_one_thread_and_its_two_thread_children_train_as_any_process(tmp_path):
+    preload = ["nas.training.candidate"]
+    with Pool(TARGET, devices=CORES, threads=2, preload=preload, time_limit=PATIENCE) as pool:
+        around = run_one(pool, tmp_path / "log", "look_around")
+        assert "torch" in around.result["modules"]
+        assert len(os.listdir(f"/proc/{around.result['parent']}/task")) == 1
+        assert run_one(pool, tmp_path / "log", "convolve") == Done(1, 8.0 * 62 * 62 * 32)
+        forked = [run_one(pool, tmp_path / "log", "train", 1).result.history for _ in range(2)]
     here = train(threads=2).history
     torch.set_num_threads(1)
-    assert output.stdout.splitlines() == [str(here)] * 2
+    assert forked == [here, here]

@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ from nas.training.module import TrainingModule
 from nas.training.recipe import Training
 from nas.training.result import Answer, Metrics, Report, Result
 from nas.training.seeds import derived_seed
+
+BEGINNING: Mapping[str, Any] = {"history": [], "seconds": 0.0, "state": None}
+"""What a training has before its first epoch, of what a checkpoint holds after some."""
 
 
 def fit(
@@ -67,9 +71,10 @@ def fit(
     that of another candidate, OSError if a checkpoint cannot be written (the one before it stays).
     """
     here = ranks.devices_here(devices)
-    saved = load_checkpoint(checkpoint, candidate) if checkpoint is not None and checkpoint.exists() else None
+    saved = load_checkpoint(checkpoint, candidate) if checkpoint is not None and checkpoint.exists() else BEGINNING
     cut = steps(len(data.train.labels), training, devices, micro_batch)
-    epochs = _Epochs(seed, training.epochs, report, checkpoint, candidate, saved)
+    history, seconds = list(saved["history"]), saved["seconds"]
+    epochs = _Epochs(seed, training.epochs, report, checkpoint, candidate, history, seconds)
     images = ImageDataModule(data, training, seed, cut)
     with _quiet():
         trainer = Trainer(
@@ -80,7 +85,7 @@ def fit(
             precision=precision,
             plugins=[ranks.Place()],
             sync_batchnorm=sync_batch_norm,
-            max_epochs=training.epochs - len(epochs.history),
+            max_epochs=training.epochs - len(history),
             accumulate_grad_batches=cut.pieces,
             gradient_clip_val=training.clip_gradient or None,
             callbacks=[*callbacks, epochs],
@@ -96,7 +101,7 @@ def fit(
         if sync_batch_norm and devices > 1 and device != "cuda":
             raise InputError(f"sync_batch_norm: batch norm is synchronised on CUDA devices only, not on {device!r}")
         graphs = graphs and device == "cuda" and devices == cut.pieces == 1
-        module = TrainingModule(network, training, cut, aux_weights, saved["state"] if saved else None, graphs)
+        module = TrainingModule(network, training, cut, aux_weights, saved["state"], graphs)
         with _interruptible():
             trainer.fit(module, datamodule=images)
             ended = epochs.answer != Answer.GO_ON
@@ -104,7 +109,7 @@ def fit(
                 trainer.test(module, datamodule=images, verbose=False)
         ranks.leave()
     result = Result(
-        history=tuple(epochs.history),
+        history=tuple(history),
         seconds=epochs.seconds,
         pruned=epochs.answer == Answer.PRUNE,
         halted=epochs.answer == Answer.HALT,
@@ -127,30 +132,25 @@ def versions() -> dict[str, str]:
     }
 
 
+@dataclass(eq=False)
 class _Epochs(Callback):
     """What surrounds every epoch: its seeds before it; its record, report and checkpoint after it."""
 
-    def __init__(
-        self,
-        seed: int,
-        epochs: int,
-        report: Report | None,
-        checkpoint: Path | None,
-        candidate: str,
-        saved: Mapping[str, Any] | None,
-    ) -> None:
-        self.history: list[Metrics] = list(saved["history"]) if saved else []
-        self.seconds: float = saved["seconds"] if saved else 0.0
-        self.answer = Answer.GO_ON
-        self._seed, self._epochs = seed, epochs
-        self._report, self._checkpoint, self._candidate = report, checkpoint, candidate
-        self._started = time.perf_counter()
+    seed: int
+    epochs: int
+    report: Report | None
+    checkpoint: Path | None
+    candidate: str
+    history: list[Metrics]  # of those that are done; grows
+    seconds: float  # that they have taken
+    answer: Answer = Answer.GO_ON
+    _started: float = field(default_factory=time.perf_counter)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         epoch = len(self.history)
         trainer.datamodule.set_epoch(epoch)  # type: ignore[attr-defined]
         # what the network draws (dropout, drop path) follows from the epoch too, so that nothing needs to be stored
-        torch.manual_seed(derived_seed(self._seed, "network", epoch, trainer.global_rank))
+        torch.manual_seed(derived_seed(self.seed, "network", epoch, trainer.global_rank))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, TrainingModule)
@@ -158,14 +158,14 @@ class _Epochs(Callback):
         self.history.append(metrics)
         now = time.perf_counter()
         self.seconds, self._started = self.seconds + now - self._started, now
-        asked = self._report(epoch, metrics) if trainer.is_global_zero and self._report is not None else None
+        asked = self.report(epoch, metrics) if trainer.is_global_zero and self.report is not None else None
         answer = Answer(trainer.strategy.broadcast(int(asked or 0)))
-        last = epoch + 1 == self._epochs
+        last = epoch + 1 == self.epochs
         self.answer = Answer.GO_ON if last else answer
         trainer.should_stop = trainer.should_stop or self.answer != Answer.GO_ON
-        if self._checkpoint is not None and trainer.is_global_zero and self.answer != Answer.PRUNE:
+        if self.checkpoint is not None and trainer.is_global_zero and self.answer != Answer.PRUNE:
             content = {"history": self.history, "seconds": self.seconds, "state": pl_module.training_state()}
-            save_checkpoint(self._checkpoint, self._candidate, content)
+            save_checkpoint(self.checkpoint, self.candidate, content)
 
 
 @contextmanager
