@@ -30,19 +30,14 @@ class Agreement:
         return f"Kendall {self.kendall:.2f}{interval}, Spearman {self.spearman:.2f}, n {self.n}"
 
 
-def agreement(ours: Sequence[float], theirs: Sequence[float], seed: int = 0) -> Agreement:
-    """The agreement of two values for each of the same things.
+def agreement(ours: Sequence[float], theirs: Sequence[float]) -> Agreement:
+    """The agreement of two values for each of the same things, at least two.
 
     Ties count as in Kendall's tau-b, and get the mean of their ranks in Spearman's rho. The interval is that of a
     bootstrap over the pairs, by percentiles, a rough one with few.
-
-    Raises:
-        ValueError: the lists are not of the same length, or have fewer than two values.
     """
-    if len(ours) != len(theirs) or len(ours) < 2:
-        raise ValueError(f"two lists of the same things, at least two; got {len(ours)} and {len(theirs)}")
     x, y = np.asarray(ours, dtype=float), np.asarray(theirs, dtype=float)
-    drawn = np.random.default_rng(seed).integers(len(x), size=(RESAMPLES, len(x)))
+    drawn = np.random.default_rng(0).integers(len(x), size=(RESAMPLES, len(x)))
     resampled = [tau for each in drawn if np.isfinite(tau := kendall(x[each], y[each]))]
     low, high = np.quantile(resampled, (0.025, 0.975)) if resampled and len(x) >= LEAST else (np.nan, np.nan)
     return Agreement(kendall(x, y), spearman(x, y), len(x), float(low), float(high))
@@ -50,21 +45,21 @@ def agreement(ours: Sequence[float], theirs: Sequence[float], seed: int = 0) -> 
 
 def kendall(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     """Kendall's tau-b: pairs in the same order less those in opposite orders, over those that are no ties."""
-    first, second = (np.sign(values[:, None] - values[None, :]) for values in (x, y))
-    untied = float(np.sqrt(np.sum(first**2) * np.sum(second**2)))
-    return float(np.sum(first * second)) / untied if untied else float("nan")
+    return _correlation(_order(x), _order(y))
 
 
 def spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """Spearman's rho: the correlation of the ranks."""
-    first, second = (ranks - ranks.mean() for ranks in (_ranks(x), _ranks(y)))
-    spread = float(np.sqrt(np.sum(first**2) * np.sum(second**2)))
-    return float(np.sum(first * second)) / spread if spread else float("nan")
+    """Spearman's rho: the correlation of the ranks, in which equal values have the mean of theirs."""
+    return _correlation(_order(x).sum(1), _order(y).sum(1))  # smaller ones less larger ones: twice the rank, centred
 
 
-def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """From 0; equal values have the mean of their ranks."""
-    below = np.sum(values[:, None] > values[None, :], axis=1)
-    equal = np.sum(values[:, None] == values[None, :], axis=1)
-    ranks: NDArray[np.float64] = below + (equal - 1) / 2
-    return ranks
+def _order(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each pair of values, whether the first is larger (1), equal (0) or smaller (-1)."""
+    order: NDArray[np.float64] = np.sign(values[:, None] - values[None, :])
+    return order
+
+
+def _correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """Of values whose mean is 0."""
+    spread = float(np.sqrt(np.sum(x**2) * np.sum(y**2)))
+    return float(np.sum(x * y)) / spread if spread else float("nan")

@@ -6,31 +6,22 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from nas.architecture import Architecture
 from nas.architecture.context import context
-from nas.architecture.placing import Source, placed, skeleton_path
-from nas.architecture.published import published_path
 from nas.cost import Cost, cost
 from nas.errors import InputError
-from nas.search.proposal import Candidate, propose
-from nas.search.start import starting_points
+from nas.search.proposal import Candidate
+from nas.search.start import cell_point, read_source
 from nas.space.holes import Scalar
-from nas.space.reading import read_document
 from nas.space.replay import Keeping
 from nas.space.space import Space
-from nas.space.suggest import RandomSuggest
 from nas.training.recipe import Training
 from nas.training.starting import fingerprint, tried
 
 SMALL = 64
 """Images of at most so many pixels take a network's variant `small`, if it offers one and no other is asked for."""
-
-EQUAL: dict[str, Callable[[Cost], int]] = {"parameters": lambda cost: cost.parameters, "macs": lambda cost: cost.macs}
-"""What of a baseline may be scaled to the winner's."""
-
 
 PLACE = "search.finals.baselines"
 
@@ -82,15 +73,12 @@ def read_baselines(
 def _read(space: Space, given: str | Mapping[str, str], imports: Sequence[str]) -> Baseline:
     source, weights = (given, None) if isinstance(given, str) else (given["architecture"], given["weights"])
     try:
-        path, variant = _path(source)
-        document = {} if path is None else read_document(path)
-        if path is None or "op" in document:
+        name, variant = _named(source)
+        document = read_source(name)
+        if "op" in document:
             if weights is not None:
                 raise InputError("a cell has no weights of its own; give a whole network with them")
-            (point,) = starting_points(space, [source])
-            return Baseline(source, None, point.parameters)
-        if "architecture" not in document:
-            raise InputError(f"neither an architecture nor an op is in it; it has {', '.join(document)}")
+            return Baseline(source, None, cell_point(space, source, document).parameters)
         architecture = {**document["architecture"]}
         own = space.document["architecture"]
         if variant is None and "small" in (architecture.get("variants") or {}) and max(own["input"]["size"]) <= SMALL:
@@ -103,6 +91,12 @@ def _read(space: Space, given: str | Mapping[str, str], imports: Sequence[str]) 
         raise InputError(f"{PLACE}: {source}: {error}") from None
 
 
+def _named(source: str) -> tuple[str, str | None]:
+    """What a source names, and the variant that it asks for."""
+    name, colon, variant = source.rpartition(":")
+    return (name, variant) if colon and not Path(source).exists() else (source, None)
+
+
 def _weights(space: Space, architecture: Mapping[str, Any], path: Path, imports: Sequence[str]) -> Weights:
     if not path.is_file():
         raise InputError(f"weights: no file {str(path)!r}")
@@ -110,16 +104,6 @@ def _weights(space: Space, architecture: Mapping[str, Any], path: Path, imports:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:  # this one does without torch
         about = process.submit(tried, architecture, _shape(space), classes, path, imports).result()
     return Weights(path.resolve(), fingerprint(path), about)
-
-
-def _path(source: str) -> tuple[Path | None, str | None]:
-    """The file of a document, and the variant asked for; no file for a published cell."""
-    name, colon, variant = source.rpartition(":")
-    if colon and not Path(source).exists():
-        return _path(name)[0], variant
-    if "." in source and not source.endswith((".yaml", ".yml")) and "/" not in source:
-        return None, None
-    return published_path(source), None
 
 
 def _shape(space: Space) -> tuple[int, int, int]:
@@ -132,61 +116,32 @@ def candidate_of(
 ) -> Candidate:
     """The baseline as it is trained beside `winner`, which has these parameters in the space: by the same recipe.
 
-    With `equal`, all its widths are multiplied by what brings it nearest to the winner's parameters or MACs from below,
-    unless it begins with weights.
+    With `equal` (parameters or macs), all its widths are multiplied by what brings it nearest to the winner's from
+    below, unless it begins with weights.
 
     Raises:
         InputError: it cannot be made so; says why.
     """
-    if baseline.architecture is None:
-        filled = Keeping({**parameters, **baseline.parameters})
-        document = {**space.sample(filled, context)["architecture"]}
-    else:
-        document = dict(baseline.architecture)
+    filled = Keeping({**parameters, **baseline.parameters})
+    document = baseline.architecture or space.sample(filled, context)["architecture"]
     classes = space.document["architecture"]["classes"]
 
     def made(times: float) -> tuple[Architecture, Cost]:
-        architecture = Architecture.from_document(_widened(document, times) if times != 1 else document)
+        architecture = Architecture.from_document(document if times == 1 else _widened(document, times))
         return architecture, cost(architecture, _shape(space), classes)
 
     times = 1.0
     if equal is not None and baseline.weights is None:
-        times = _nearest(lambda times: EQUAL[equal](made(times)[1]), EQUAL[equal](winner.cost))
+        times = _largest(lambda times: getattr(made(times)[1], equal), getattr(winner.cost, equal))
     architecture, price = made(times)
-    written = {**winner.document, "architecture": architecture.to_document()}
-    return replace(winner, document=written, architecture=architecture, cost=price)
+    return under(replace(winner, architecture=architecture, cost=price), winner.training, winner.document["seed"])
 
 
-def in_skeleton(skeleton: str, candidate: Candidate, epochs: int | None = None) -> Candidate:
-    """The candidate's cells in a skeleton, a shipped one or the file of one, as `cell=` places them.
-
-    Its recipe is the skeleton's over the candidate's own, for `epochs` if they are given.
-
-    Raises:
-        InputError: there is no such skeleton, or they do not fit there.
-    """
-    written = read_document(skeleton_path(skeleton))
-    own = {key: candidate.document["architecture"][key] for key in ("input", "classes")}
-    cells = {"": Source("the candidate", candidate.document)}
-    architecture = Architecture.from_document(placed({**own, **written["architecture"]}, cells))
-    recipe = {**candidate.training.to_document(), **(written.get("training") or {})}
-    training = Training.from_document(recipe | ({} if epochs is None else {"epochs": epochs}))
-    document = {
-        "architecture": architecture.to_document(),
-        "training": training.to_document(),
-        "seed": candidate.document["seed"],
-    }
-    return replace(candidate, document=document, architecture=architecture, training=training, cost=cost(architecture))
-
-
-def check_skeleton(skeleton: str, space: Space) -> None:
-    """Raises `InputError` if cells of the space cannot be placed in the skeleton."""
-    try:
-        candidate = propose(space, RandomSuggest(Random(0)))
-        if isinstance(candidate, Candidate):
-            in_skeleton(skeleton, candidate)
-    except InputError as error:
-        raise InputError(f"search.finals.skeleton: {error}") from None
+def under(candidate: Candidate, training: Training, seed: int) -> Candidate:
+    """The candidate under this recipe and seed, with everything in its document written out."""
+    architecture = candidate.architecture.to_document()
+    document = {"architecture": architecture, "training": training.to_document(), "seed": seed}
+    return replace(candidate, document=document, training=training)
 
 
 def _widened(document: Mapping[str, Any], times: float) -> dict[str, Any]:
@@ -195,7 +150,7 @@ def _widened(document: Mapping[str, Any], times: float) -> dict[str, Any]:
     return {**document, "width_multiplier": {**scaling, "times": scaling.get("times", 1.0) * times}}
 
 
-def _nearest(measure: Callable[[float], int], limit: int) -> float:
+def _largest(measure: Callable[[float], int], limit: int) -> float:
     """The largest factor, to four digits, with which what is measured is not over the limit.
 
     Where it cannot be measured, ops have become too narrow.
@@ -212,22 +167,3 @@ def _nearest(measure: Callable[[float], int], limit: int) -> float:
     if found is None:
         raise InputError(f"it cannot be made as small as the winner's {limit:,}")
     return found
-
-
-def settings(training: Training, trials: int, seed: int) -> list[Training]:
-    """The recipe as it is, and then with other learning rates and weight decays, each 1/8 to 8 times its own.
-
-    The factors follow from `seed` alone, so that all networks of a study get the same. A weight decay of 0 counts as
-    1e-4.
-    """
-    random = Random(f"{seed} tuning")
-    decay = training.weight_decay or 1e-4
-    tried = [training]
-    for _ in range(trials - 1):
-        rate, much = (8 ** random.uniform(-1, 1) for _ in range(2))
-        tried.append(replace(training, lr=_short(training.lr * rate), weight_decay=_short(decay * much)))
-    return tried
-
-
-def _short(number: float) -> float:
-    return float(f"{number:.3g}")

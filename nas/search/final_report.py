@@ -1,6 +1,6 @@
 """What the finals say: their table, what follows from them in words, and the winner's document."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
@@ -28,7 +28,7 @@ def write_finals(folder: Path, finals: Finals, document: Mapping[str, Any], data
         "images": {"val": len(data.val.labels), "test": len(data.test.labels) if data.test else 0},
         "networks": [_written(standing) for standing in standings],
         **_skeleton(finals),
-        "conclusion": conclusion(standings, finals, len(data.test.labels) if data.test else 0),
+        "conclusion": conclusion(finals, data),
     }
     files.write_atomically(folder / files.FINALS, files.yaml_text(written))
     text = files.yaml_text(winner_document(finals, document))
@@ -57,25 +57,25 @@ def winner_document(finals: Finals, document: Mapping[str, Any]) -> dict[str, An
     chosen = {
         "by": f"{_rule(finals)} of {number_of(len(finals.finalists), 'finalist')}",
         "search": search,
-        "finals": _figures(first.validation, first.values),
+        "finals": _figures(first.values),
     }
-    if first.test is not None:
-        chosen["test"] = _figures(first.test, first.tests)
+    if first.tests:
+        chosen["test"] = _figures(first.tests)
     return {**run.candidate.document, "record": {**record, "chosen": chosen}}
 
 
 def _rule(finals: Finals) -> str:
-    best = finals.objectives.best
+    best = finals.driver.objectives.best
     return f"highest mean {METRIC}" if best == "accurate" else f"{BEST[best]} (by mean {METRIC} and costs)"
 
 
 def _skeleton(finals: Finals) -> dict[str, Any]:
     """How those that were placed in a skeleton rank there; empty if none were."""
-    pairs = finals.in_skeleton()
+    pairs = finals.pairs()
     if not pairs:
         return {}
     networks = [
-        {**_written(large), "name": small.network.name, "kind": small.network.kind, "here": _mean(small)}
+        {**_written(large), "name": small.network.name, "kind": small.network.kind, "here": small.mean}
         for small, large in pairs
     ]
     found = {key: value for key, value in asdict(_agreement(pairs)).items() if isfinite(value)} if pairs[1:] else {}
@@ -83,11 +83,7 @@ def _skeleton(finals: Finals) -> dict[str, Any]:
 
 
 def _agreement(pairs: Sequence[tuple[Standing, Standing]]) -> Agreement:
-    return agreement([_mean(small) for small, _ in pairs], [_mean(large) for _, large in pairs])
-
-
-def _mean(standing: Standing) -> float:
-    return standing.validation.mean if standing.validation else 0.0
+    return agreement([small.mean for small, _ in pairs], [large.mean for _, large in pairs])
 
 
 def _written(standing: Standing) -> dict[str, Any]:
@@ -102,11 +98,11 @@ def _written(standing: Standing) -> dict[str, Any]:
         "lr": candidate.training.lr,
         "weight_decay": candidate.training.weight_decay,
         "search_value": network.search_values[0] if network.search_values else None,
-        "validation": _figures(standing.validation, standing.values),
-        "test": _figures(standing.test, standing.tests),
+        "validation": _figures(standing.values),
+        "test": _figures(standing.tests),
         "failed": standing.failed,
         "over_budget": {name: round(share, 4) for name, share in standing.over.items()},
-        "ran_on": sorted(map(str, standing.how)),
+        "ran_on": standing.how,
     }
     if network.weights is not None:
         written["weights"] = {"file": str(network.weights.path), "sha256": network.weights.fingerprint}
@@ -115,10 +111,11 @@ def _written(standing: Standing) -> dict[str, Any]:
     return written
 
 
-def _figures(figures: Spread | None, values: Mapping[int, float]) -> dict[str, Any] | None:
-    if figures is None:
+def _figures(values: Mapping[int, float]) -> dict[str, Any] | None:
+    """Of values by seed; None if there are none."""
+    if not values:
         return None
-    return {"mean": figures.mean, "std": figures.std, "n": figures.n, "values": {str(k): v for k, v in values.items()}}
+    return {**asdict(spread(list(values.values()))), "values": {str(seed): value for seed, value in values.items()}}
 
 
 def finals_table(standings: Sequence[Standing], seeds: int) -> Table:
@@ -147,92 +144,86 @@ def finals_table(standings: Sequence[Standing], seeds: int) -> Table:
 
 def print_finals(console: Console, finals: Finals, data: ImageData) -> int | None:
     """Gives back the number of the winner's trial."""
-    standings = finals.standings()
     say(console)
-    console.print(finals_table(standings, len(finals.seeds)))
+    console.print(finals_table(finals.standings(), len(finals.seeds)))
     say(console)
-    console.print(conclusion(standings, finals, len(data.test.labels) if data.test else 0), markup=False)
-    return standings[0].network.trial
+    console.print(conclusion(finals, data), markup=False)
+    return finals.compared[0].trial
 
 
-def conclusion(standings: Sequence[Standing], finals: Finals, images: int) -> str:
-    """What can be concluded, and what cannot; `images` is the size of the test split."""
-    winner, *others = standings
-    split = "test" if winner.tests else "validation"
-    among = f"the best of {number_of(len(finals.finalists), 'finalist')}"
-    if finals.objectives.best != "accurate":
-        among = f"of {number_of(len(finals.finalists), 'finalist')} {_rule(finals)}"
-    said = [f"{winner.network.name} is {among}, with a mean {METRIC} of {winner.validation} ({_n(winner)})."]
-    beside = [network.name for network in finals.compared() or []]
-    said += [_compared(winner, other, split) for other in others if other.network.name in beside]
+def conclusion(finals: Finals, data: ImageData) -> str:
+    """What can be concluded, and what cannot."""
+    return " ".join(_conclusions(finals, len(data.test.labels) if data.test else 0))
+
+
+def _conclusions(finals: Finals, images: int) -> Iterator[str]:
+    """A sentence each; `images` is the size of the test split."""
+    winner, *others = standings = finals.standings()
+    number = number_of(len(finals.finalists), "finalist")
+    accurate = finals.driver.objectives.best == "accurate"
+    among = f"the best of {number}" if accurate else f"of {number} {_rule(finals)}"
+    seeds = number_of(len(winner.values), "training seed")
+    yield f"{winner.network.name} is {among}, with a mean {METRIC} of {winner.validation} (n = {seeds})."
+    for other in standings[1 : len(finals.compared)]:
+        yield _compared(winner, other)
     rivals = [other for other in others if other.network.kind == FINALIST]
-    level = [other.network.name for other in rivals if not _is_ahead(winner, other, "validation")]
+    level = [other.network.name for other in rivals if not _is_ahead(_difference(winner.values, other.values))]
     if level:
-        said.append(f"These seeds do not tell it from {', '.join(level)}.")
-    if split == "validation":
-        said.append("It was chosen by this very split, so its figure is too good; the test split has not been read.")
-    elif winner.test is not None:
+        yield f"These seeds do not tell it from {', '.join(level)}."
+    if winner.test is None:
+        yield "It was chosen by this very split, so its figure is too good; the test split has not been read."
+    else:
         error = standard_error(winner.test.mean, images)
-        said.append(f"The {images} test images alone give a standard error of {error:.4f}.")
-    said += [*_ranks(winner, finals), *_unequal(standings)]
+        yield f"The {images} test images alone give a standard error of {error:.4f}."
+    yield from _ranks(winner, finals)
+    yield from _unequal(standings)
     searches = "One search and one control say" if finals.control else "One search says"
-    said.append(f"{searches} nothing of the method: intervals cover training seeds only, not what a new search finds.")
-    return " ".join(said)
+    yield f"{searches} nothing of the method: intervals cover training seeds only, not what a new search finds."
 
 
-def _ranks(winner: Standing, finals: Finals) -> list[str]:
-    """What placing candidates in the skeleton has shown."""
-    pairs = finals.in_skeleton()
-    if len(pairs) < 2:
-        return []
-    least = f" ({LEAST} are needed for an interval)" if len(pairs) < LEAST else ""
-    said = (
-        f"Between this network and {finals.options.skeleton}, the candidates' ranks agree by {_agreement(pairs)}{least}"
-    )
-    there = {small.network.name: _mean(large) for small, large in pairs}
-    if winner.network.name in there:
-        ahead = sum(mean > there[winner.network.name] for mean in there.values())
-        said += f"; {winner.network.name} is number {ahead + 1} of {len(pairs)} there"
-    return [f"{said}."]
+def _compared(winner: Standing, other: Standing) -> str:
+    split = "test" if winner.tests else "validation"
+    found = _difference(winner.tests, other.tests) if winner.tests else _difference(winner.values, other.values)
+    if found is None:
+        return f"It cannot be compared with {other.network.name}: no training seed has gone well for both."
+    said = f"Against {other.network.name} it has {found.mean:+.4f} on {split}"
+    if found.interval is None:
+        return f"{said}, under one training seed, which shows no spread."
+    low, high = found.interval
+    told = "" if low > 0 or high < 0 else ", which may as well be chance"
+    return f"{said} (95 % interval {low:+.4f} to {high:+.4f}{told})."
 
 
-def _unequal(standings: Sequence[Standing]) -> list[str]:
-    """Says so if not all were trained on the same: batch norms see what a device takes at a time."""
-    how = {standing.network.name: " and ".join(sorted(map(str, standing.how))) for standing in standings}
-    kinds = list(dict.fromkeys(filter(None, how.values())))
-    if len(kinds) < 2:
-        return []
-    listed = "; ".join(f"{', '.join(name for name in how if how[name] == kind)} on {kind}" for kind in kinds)
-    return [f"Not all were trained in the same way, so that differences are not the networks' alone: {listed}."]
-
-
-def _n(standing: Standing) -> str:
-    return f"n = {number_of(len(standing.values), 'training seed')}"
-
-
-def _of(standing: Standing, split: str) -> Mapping[int, float]:
-    return standing.tests if split == "test" else standing.values
-
-
-def _difference(one: Standing, other: Standing, split: str) -> Spread | None:
+def _difference(mine: Mapping[int, float], theirs: Mapping[int, float]) -> Spread | None:
     """Of the values under the seeds that both have."""
-    mine, theirs = _of(one, split), _of(other, split)
     both = [mine[seed] - theirs[seed] for seed in mine if seed in theirs]
     return spread(both) if both else None
 
 
-def _is_ahead(one: Standing, other: Standing, split: str) -> bool:
-    difference = _difference(one, other, split)
+def _is_ahead(difference: Spread | None) -> bool:
     return difference is not None and difference.interval is not None and difference.interval[0] > 0
 
 
-def _compared(winner: Standing, other: Standing, split: str) -> str:
-    difference = _difference(winner, other, split)
-    if difference is None:
-        return f"It cannot be compared with {other.network.name}: no training seed has gone well for both."
-    said = f"Against {other.network.name} it has {difference.mean:+.4f} on {split}"
-    if difference.interval is None:
-        return f"{said}, under one training seed, which shows no spread."
-    low, high = difference.interval
-    told = "" if low > 0 or high < 0 else ", which may as well be chance"
-    return f"{said} (95 % interval {low:+.4f} to {high:+.4f}{told})."
+def _ranks(winner: Standing, finals: Finals) -> Iterator[str]:
+    """What placing candidates in the skeleton has shown."""
+    pairs = finals.pairs()
+    if len(pairs) < 2:
+        return
+    least = f" ({LEAST} are needed for an interval)" if len(pairs) < LEAST else ""
+    said = (
+        f"Between this network and {finals.options.skeleton}, the candidates' ranks agree by {_agreement(pairs)}{least}"
+    )
+    there = {small.network.name: large.mean for small, large in pairs}
+    if winner.network.name in there:
+        ahead = sum(mean > there[winner.network.name] for mean in there.values())
+        said += f"; {winner.network.name} is number {ahead + 1} of {len(pairs)} there"
+    yield f"{said}."
+
+
+def _unequal(standings: Sequence[Standing]) -> Iterator[str]:
+    """Says so if not all were trained on the same: batch norms see what a device takes at a time."""
+    how = {standing.network.name: " and ".join(standing.how) for standing in standings if standing.how}
+    kinds = list(dict.fromkeys(how.values()))
+    if len(kinds) > 1:
+        listed = "; ".join(f"{', '.join(name for name in how if how[name] == kind)} on {kind}" for kind in kinds)
+        yield f"Not all were trained in the same way, so that differences are not the networks' alone: {listed}."

@@ -18,6 +18,11 @@ def trial_weights(folder: Path, number: int) -> Path:
     return folder / WEIGHTS / f"{number:04d}.pt"
 
 
+def kept_trials(folder: Path) -> list[int]:
+    """The trials of a study whose weights are there."""
+    return [int(path.stem) for path in (folder / WEIGHTS).glob("*.pt") if path.stem.isdecimal()]
+
+
 def forget_weights(folder: Path, numbers: Iterable[int]) -> None:
     """Removes those of these trials, if there are any."""
     for number in numbers:

@@ -3,18 +3,20 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 
 import optuna
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, Trial
 
 from nas.architecture import Architecture
 from nas.architecture.plan import ShapeError
 from nas.samplers.catalogue import Catalogue
 from nas.samplers.expectation import hoped
 from nas.search import states
+from nas.search.files import brief_checkpoint
+from nas.search.kept import kept_trials, trial_weights
 from nas.search.ledger import TWIN_OF, Ledger, group_of
-from nas.search.parents import Parents
-from nas.search.places import brief_checkpoint
+from nas.search.objectives import accuracy
 from nas.search.proposal import Candidate
 from nas.search.proposer import Proposer
 from nas.search.screen import INHERITED, TRAINING, Screen
@@ -24,6 +26,9 @@ from nas.training.result import Result, Score
 
 SECONDS = "screen_seconds"
 """The user attribute that holds how long that took."""
+
+PARENTS = 8
+"""Trained candidates that others may inherit weights from: the most accurate."""
 
 
 @dataclass
@@ -37,13 +42,13 @@ class Screening:
     something has happened, so that a group which a kill has left half screened goes on, and drivers that share a study
     come to one result; a claim makes sure that no more than one of a group is trained.
 
-    `train` has a trial trained.
+    `folder` is the study's; `train` has a trial trained.
     """
 
     study: optuna.Study
     ledger: Ledger
     screen: Screen | None
-    parents: Parents
+    folder: Path
     proposer: Proposer
     train: Callable[[int], None]
     _waiting: dict[int, Trial] = field(default_factory=dict)  # own trials that have a score, before the verdict
@@ -68,7 +73,7 @@ class Screening:
                 Architecture.from_document(self.screen.brief(candidate.document)["architecture"])
             except ShapeError as error:
                 reason = f"cannot be screened with images of {self.screen.size} pixels: {error}"
-                self.proposer.end(trial, states.INFEASIBLE, reason=reason)
+                self.proposer.end(trial, states.INFEASIBLE, reason)
                 return False
         self._look(group_of(trial))
         return True
@@ -88,7 +93,7 @@ class Screening:
             weights=None,
             size=self.screen.size,
             share=self.screen.share,
-            parents=self.parents.before(group_of(trial)) if self._inherits else (),
+            parents=self._parents(group_of(trial)) if self._inherits else (),
         )
 
     def scored(self, trial: Trial, result: Result | Score) -> None:
@@ -105,7 +110,7 @@ class Screening:
 
     def spare(self, beaten: set[int], front: set[int]) -> set[int]:
         """The trials whose weights nobody wants any more: those that others have beaten, if they are no parents."""
-        return (self.parents.others() if self._inherits else beaten) - front
+        return (set(self._most_accurate()[PARENTS:]) if self._inherits else beaten) - front
 
     def forget(self, number: int) -> None:
         """The trial is another driver's now."""
@@ -119,6 +124,17 @@ class Screening:
     @property
     def _inherits(self) -> bool:
         return self.screen is not None and self.screen.by == INHERITED
+
+    def _parents(self, group: int) -> tuple[Path, ...]:
+        """Weights of trials from before a group began, the most accurate first: the same for all of the group, unless
+        one is thinned out meanwhile."""
+        return tuple(trial_weights(self.folder, number) for number in self._most_accurate() if number < group)
+
+    def _most_accurate(self) -> list[int]:
+        """The complete trials whose weights are there, in this order."""
+        there = trials(self.study)
+        complete = [n for n in kept_trials(self.folder) if n < len(there) and states.word(there[n]) == states.COMPLETE]
+        return sorted(complete, key=lambda number: (-(accuracy(there[number]) or 0.0), number))
 
     def _look(self, group: int) -> None:
         assert self.screen is not None
@@ -144,7 +160,7 @@ class Screening:
             if number != best:
                 reason = f"scores {scores[number]:.4g}; trial {best}, {scores[best]:.4g}, is trained"
                 self.proposer.forget(trial.user_attrs["key"], number)
-                self.proposer.end(trial, states.SCREENED, told=TrialState.PRUNED, reason=reason)
+                self.proposer.end(trial, states.SCREENED, reason)
         if best in own:
             self.train(best)
 

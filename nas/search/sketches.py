@@ -4,10 +4,9 @@ from collections.abc import Mapping
 
 from nas.architecture import Architecture
 from nas.architecture.sketch import cell_sketches, sketch
-from nas.search.proposal import Candidate, propose
+from nas.search.proposal import trained_candidate
 from nas.space.holes import Scalar
 from nas.space.space import Space
-from nas.space.suggest import Recorded
 
 WHOLE = "network"
 
@@ -19,6 +18,5 @@ def sketches(architecture: Architecture) -> dict[str, str]:
 
 def sketched(space: Space, parameters: Mapping[str, Scalar]) -> str:
     """The cells that the parameters of a complete trial give, in one line."""
-    candidate = propose(space, Recorded(parameters))
-    assert isinstance(candidate, Candidate), "a complete trial was a candidate"
+    candidate = trained_candidate(space, parameters)
     return "; ".join(f"{name}: {line}" for name, line in sketches(candidate.architecture).items())

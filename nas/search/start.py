@@ -8,7 +8,7 @@ from nas.architecture import Architecture
 from nas.architecture.cell_matching import cell_parameters, places, planned
 from nas.architecture.context import context
 from nas.architecture.matching import match_digest
-from nas.architecture.ops import Cell
+from nas.architecture.placing import own_input
 from nas.architecture.published import published_names, published_path
 from nas.errors import InputError
 from nas.space.holes import Scalar
@@ -42,16 +42,24 @@ def starting_points(space: Space, sources: Sequence[str]) -> list[StartingPoint]
 
 def _starting_point(space: Space, source: str) -> StartingPoint:
     try:
-        if "." in source and not source.endswith((".yaml", ".yml")):
-            return _cell(space, source, {"op": "cell", "cell": source})
-        document = read_document(published_path(source))
-        if "op" in document:
-            return _cell(space, source, document)
-        if "architecture" not in document:
-            raise InputError("neither an architecture nor an op is in it; it has " + ", ".join(document))
-        return _network(space, source, document)
+        document = read_source(source)
+        return cell_point(space, source, document) if "op" in document else _network(space, source, document)
     except InputError as error:
         raise InputError(f"search.start_from: {source}: {error}") from None
+
+
+def read_source(source: str) -> Mapping[str, Any]:
+    """The document of a network, or an op: of a published cell the one that uses it.
+
+    Raises:
+        InputError: there is no such network or file, or it holds neither.
+    """
+    if "." in source and "/" not in source and not source.endswith((".yaml", ".yml")):
+        return {"op": "cell", "cell": source}
+    document: Mapping[str, Any] = read_document(published_path(source))
+    if not document.keys() & {"op", "architecture"}:
+        raise InputError(f"neither an architecture nor an op is in it; it has {', '.join(document)}")
+    return document
 
 
 def _network(space: Space, source: str, document: Mapping[str, Any]) -> StartingPoint:
@@ -79,28 +87,25 @@ def _training(space: Space, given: Mapping[str, Any]) -> dict[str, Scalar]:
     return found
 
 
-def _cell(space: Space, source: str, op: Mapping[str, Any]) -> StartingPoint:
+def cell_point(space: Space, source: str, op: Mapping[str, Any]) -> StartingPoint:
+    """The structure of an op of this source, as that of a cell of the space.
+
+    Raises:
+        InputError: no cell of the space can have it; says why.
+    """
+    network, _, part = source.partition(".")
     classes = space.document["architecture"]["classes"]
-    refused: list[str] = []
-    for place in places(space):
+    there, refused = places(space), []
+    for place in there:
         try:
             cell = planned(op, place.input, classes)
         except InputError as error:
             refused.append(str(error))
             continue
-        parameters = cell_parameters(space, place, cell, _own_width(source) or place.input[0])
+        width = own_input(network, part)[0] if network in published_names() else place.input[0]
+        parameters = cell_parameters(space, place, cell, width)
         if parameters is not None:
             return StartingPoint(source, parameters, f"the structure of the cell, in {place.name}")
-    if len(refused) == len(places(space)) and refused:
+    if refused and len(refused) == len(there):
         raise InputError(f"fits nowhere in the space: {refused[0]}")
     raise NoMatch("the cell", "has a structure that no cell of the space can have")
-
-
-def _own_width(source: str) -> int | None:
-    """The width that comes into a published cell in its own network; None for others."""
-    network, _, part = source.partition(".")
-    if network not in published_names():
-        return None
-    nodes = Architecture.load(network).plan.walk()
-    uses = (node for node in nodes if node.name == part or (isinstance(node.op, Cell) and node.op.cell == part))
-    return next((node.input[0] for node in uses), None)

@@ -20,20 +20,16 @@ from nas.search.driver import Driver
 from nas.search.environment import without_password
 from nas.search.found import Found, ended, ended_trials
 from nas.search.kept import WEIGHTS
-from nas.search.objectives import BEST, ONE, Objectives, accuracy, hypervolumes
-from nas.search.places import LOGS
+from nas.search.objectives import BEST, accuracy, hypervolumes
 from nas.search.progress import Progress
-from nas.search.proposal import Candidate, propose
+from nas.search.proposal import trained_candidate
 from nas.search.sketches import sketches
 from nas.search.study import JOURNAL, trials
-from nas.space.reading import read_document
 from nas.space.space import Space
-from nas.space.suggest import Recorded
 from nas.training.recipe import METRIC, Training
 
 RETRAINED_WITH = ("data=", "data.", "imports=", "trainer.accelerator=", "trainer.precision=")
 """What of a search's command line repeats a value, beside the document."""
-
 
 MOST = 200
 """Curves that the agreement is taken from, evenly spread over the study."""
@@ -47,7 +43,7 @@ LEFT = (
     files.CONFIG,
     files.ENVIRONMENT,
     JOURNAL,
-    LOGS,
+    files.LOGS,
     WEIGHTS,
 )
 """What a user may want to look at."""
@@ -55,8 +51,7 @@ LEFT = (
 
 def best_document(trial: FrozenTrial, space: Space, data: ImageData, study: str) -> dict[str, Any]:
     """A candidate document of a complete trial, made from what the study holds of it."""
-    candidate = propose(space, Recorded(trial.params))
-    assert isinstance(candidate, Candidate), "a complete trial was a candidate"
+    candidate = trained_candidate(space, trial.params)
     attrs = trial.user_attrs
     return {
         "architecture": candidate.architecture.to_document(),
@@ -79,13 +74,12 @@ def best_document(trial: FrozenTrial, space: Space, data: ImageData, study: str)
     }
 
 
-def write_found(
-    folder: Path, study: Study, space: Space, data: ImageData, objectives: Objectives = ONE, whole: bool = True
-) -> None:
+def write_found(driver: Driver, data: ImageData, whole: bool = True) -> None:
     """trials.csv, best.yaml and, of several objectives, a document for each member of the Pareto front.
 
     While the search goes on (not `whole`), members whose documents are there are not written again.
     """
+    folder, study, space, objectives = driver.folder, driver.study, driver.space, driver.objectives
     files.write_atomically(folder / files.TRIALS, files.trials_csv(trials(study), list(space.holes)))
     found = Found(objectives)
     for trial in trials(study):
@@ -111,17 +105,6 @@ def _write_front(
     for path in folder.glob("*.yaml"):
         if path not in paths:
             path.unlink()
-
-
-def front_documents(folder: Path) -> dict[int, Path]:
-    """The documents of the Pareto front of the study in `folder`, by the number of the trial, the most accurate first.
-
-    Of a search with one objective that is best.yaml; nothing if the study has no complete trial yet.
-    """
-    paths = sorted((folder / files.FRONT).glob("*.yaml")) or [folder / files.BEST]
-    records = {path: read_document(path)["record"] for path in paths if path.exists()}
-    order = sorted(records, key=lambda path: -records[path][METRIC])
-    return {records[path]["trial"]: path for path in order}
 
 
 def growth(study: Study) -> str:
@@ -177,14 +160,10 @@ def screen_agreement(ended: Sequence[FrozenTrial]) -> str:
 
 
 def print_summary(
-    console: Console,
-    driver: Driver,
-    folder: Path,
-    where: str | None,
-    command: Sequence[str],
-    winner: int | None = None,
+    console: Console, driver: Driver, where: str | None, command: Sequence[str], winner: int | None = None
 ) -> None:
     """`winner` is the trial in best.yaml if finals have chosen it; None: the best of the search."""
+    folder = driver.folder
     counts = driver.progress.counts
     best = driver.progress.best
     rule = ""
@@ -199,8 +178,7 @@ def print_summary(
         else:
             console.print(best_table(ended_trials(driver.study), digests))
         number = best.number if winner is None else winner
-        candidate = propose(driver.space, Recorded(trials(driver.study)[number].params))
-        assert isinstance(candidate, Candidate), "a complete trial was a candidate"
+        candidate = trained_candidate(driver.space, trials(driver.study)[number].params)
         say(console, f"\nbest candidate, trial {number}{rule}:")
         for name, text in sketches(candidate.architecture).items():
             say(console, f"  {name}: {text}")
