@@ -14,7 +14,7 @@ import optuna
 from environment import described
 from nas.architecture.context import context
 from nas.compose import configuration
-from nas.samplers.making import for_space
+from nas.samplers.catalogue import for_space
 from nas.search.proposal import TrialSuggest
 from nas.search.samplers import SeededSampler
 from nas.search.spaces import at_data

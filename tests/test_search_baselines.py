@@ -9,8 +9,10 @@ from nas.architecture import Architecture
 from nas.compose import configuration
 from nas.cost import cost
 from nas.errors import InputError
-from nas.search.baselines import candidate_of, read_baselines, settings
+from nas.search.baselines import candidate_of, read_baselines
+from nas.search.finals import settings
 from nas.search.proposal import Candidate, propose
+from nas.search.spaces import at_data
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest
 from nas.training.recipe import Training
@@ -20,10 +22,8 @@ from nas.training.recipe import Training
 def space() -> Space:
     found = configuration(["+search=inception_cell"]).space
     assert found is not None
-    own = {"input": {"channels": 1, "size": [28, 28]}, "classes": 10}
     recipe = {**Training().to_document(), **found["training"]}
-    document = {"architecture": {**own, **found["architecture"]}, "training": recipe, "seed": 0}
-    return Space.from_document(document, "search")
+    return at_data({**found, "training": recipe}, 1, [28, 28], 10)
 
 
 @pytest.fixture(scope="module")
