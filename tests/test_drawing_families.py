@@ -5,12 +5,11 @@ from typing import Any
 from documents import build, conv, side_by_side
 
 from nas.architecture import Architecture
-from nas.drawing.families import Family
-from nas.drawing.page import network_families
+from nas.drawing.families import Family, families
 
 
 def shown(*ops: Any, **cells: Any) -> tuple[Family, ...]:
-    return network_families(build(*ops, cells=cells).plan)
+    return families(build(*ops, cells=cells).plan)
 
 
 def use(cell: str, name: str, **fields: Any) -> dict[str, Any]:
@@ -42,8 +41,8 @@ def test_equal_copies_have_no_letters_and_equal_ones_in_a_row_are_one_row() -> N
 def test_copies_of_another_structure_are_a_family_of_their_own() -> None:
     cell = {"op": "residual", "body": [conv("in", "$k")], "activation": "$a"}
     each = {"k": [3, 3, 5, 3], "a": ["relu", "relu", "relu", "none"]}
-    families = shown(use("c", "s", depth=4, each=each), c=cell)
-    assert [(family.title, family.places) for family in families] == [
+    found = shown(use("c", "s", depth=4, each=each), c=cell)
+    assert [(family.title, family.places) for family in found] == [
         ("c", ["s.0–1"]),
         ("c (2)", ["s.2"]),
         ("c (3)", ["s.3"]),
@@ -51,6 +50,6 @@ def test_copies_of_another_structure_are_a_family_of_their_own() -> None:
 
 
 def test_rows_name_the_copies_that_inception_v3_varies() -> None:
-    family = next(f for f in network_families(Architecture.load("inception_v3").plan) if f.cell == "b")
+    family = next(f for f in families(Architecture.load("inception_v3").plan) if f.cell == "b")
     assert family.letters == {("128", "160", "160", "192"): "q"}
     assert [(len(row.members), row.values) for row in family.rows] == [(1, ("128",)), (2, ("160",)), (1, ("192",))]

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from functools import cache
 from random import Random
-from typing import Any
 
 import pytest
 from documents import HEAD, build, conv, document, side_by_side
@@ -13,8 +12,9 @@ from nas.architecture.ops import Aux, Cell
 from nas.architecture.plan import Node
 from nas.architecture.published import published_names
 from nas.compose import configuration
-from nas.drawing.canvas import Block, Box, Frame, Item, Label, Line
-from nas.drawing.page import cell_page, chosen_families, network_families, network_page
+from nas.drawing.canvas import FRAMES, Block, Box, Label, Line
+from nas.drawing.families import families
+from nas.drawing.picture import picture
 from nas.errors import InputError
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest
@@ -76,6 +76,7 @@ def everything() -> Architecture:
 PAGES = [*published_names(), *SEEDS, "everything"]
 
 
+@cache
 def planned(which: str | int) -> Node:
     match which:
         case int():
@@ -86,10 +87,15 @@ def planned(which: str | int) -> Node:
             return Architecture.load(which).plan
 
 
-def rectangle(item: Box | Frame | Label) -> Rectangle:
+@cache
+def page(which: str | int) -> Block:
+    return picture(planned(which), f"page {which}")
+
+
+def rectangle(item: Box | Label) -> Rectangle:
     if isinstance(item, Label):
-        size = item.text.size
-        return item.left, item.y - size / 2, item.left + item.text.width, item.y + size / 2
+        (width, size), left = (item.text.width, item.text.size), {"start": 0.0, "middle": 0.5, "end": 1.0}[item.anchor]
+        return item.x - left * width, item.y - size / 2, item.x + (1 - left) * width, item.y + size / 2
     return item.x, item.y, item.x + item.width, item.y + item.height
 
 
@@ -109,38 +115,53 @@ def inside(item: Rectangle) -> Rectangle:
     return left + 1.5, top + 1.5, right - 1.5, bottom - 1.5
 
 
-def of_kind(page: Block, kind: type[Item]) -> list[Any]:
-    return [item for item in page.items if isinstance(item, kind)]
+def boxes(page: Block) -> list[Box]:
+    """What stands for an op or is part of the legend."""
+    return [item for item in page.items if isinstance(item, Box) and item.kind not in FRAMES]
+
+
+def frames(page: Block) -> list[Box]:
+    return [item for item in page.items if isinstance(item, Box) and item.kind in FRAMES]
+
+
+def labels(page: Block) -> list[Label]:
+    return [item for item in page.items if isinstance(item, Label)]
+
+
+def lines(page: Block) -> list[Line]:
+    return [item for item in page.items if isinstance(item, Line)]
+
+
+def content(label: Label) -> str:
+    return "".join(span.text for span in label.text.spans)
 
 
 @pytest.mark.parametrize("which", PAGES)
 def test_on_every_page_nothing_overlaps_and_everything_fits(which: str | int) -> None:
-    page = network_page(planned(which), f"page {which}")
-    solid = [*of_kind(page, Box), *of_kind(page, Label)]
+    solid = [*boxes(page(which)), *labels(page(which))]
     rectangles = [rectangle(item) for item in solid]
     for index, one in enumerate(rectangles):
         assert not any(overlap(one, other) for other in rectangles[:index]), solid[index]
-    panels = [rectangle(frame) for frame in of_kind(page, Frame) if frame.style == "panel"]
+    panels = [rectangle(frame) for frame in frames(page(which)) if frame.kind == "panel"]
     assert not any(overlap(a, b) for i, a in enumerate(panels) for b in panels[:i])
-    for left, top, right, bottom in [*rectangles, *map(rectangle, of_kind(page, Frame))]:
+    for left, top, right, bottom in [*rectangles, *map(rectangle, frames(page(which)))]:
         assert left >= 0
         assert top >= 0
-        assert right <= page.width
-        assert bottom <= page.height
+        assert right <= page(which).width
+        assert bottom <= page(which).height
 
 
 @pytest.mark.parametrize("which", PAGES)
 def test_on_every_page_lines_end_at_boxes_and_cross_neither_boxes_nor_labels(which: str | int) -> None:
-    page = network_page(planned(which), "")
-    obstacles = [inside(rectangle(item)) for item in [*of_kind(page, Box), *of_kind(page, Label)]]
-    for line in of_kind(page, Line):
+    obstacles = [inside(rectangle(item)) for item in [*boxes(page(which)), *labels(page(which))]]
+    for line in lines(page(which)):
         for stroke in strokes(line):
             assert not any(overlap(stroke, obstacle) for obstacle in obstacles), line
 
 
 @pytest.mark.parametrize("which", PAGES)
 def test_on_every_page_text_fits_its_box(which: str | int) -> None:
-    for box in of_kind(network_page(planned(which), ""), Box):
+    for box in boxes(page(which)):
         assert all(text.width <= box.width - 6 for text in box.text), box
         assert sum(text.size for text in box.text) <= box.height, box
 
@@ -148,13 +169,11 @@ def test_on_every_page_text_fits_its_box(which: str | int) -> None:
 @pytest.mark.parametrize("which", PAGES)
 def test_folding_keeps_counts(which: str | int) -> None:
     """Copies in the panels, in their tables and in the boxes of the flow are those of the plan."""
-    root = planned(which)
-    shown = network_families(root)
+    shown = families(planned(which))
     copies = {copy.path for family in shown for copy in family.copies}
     assert len(copies) == sum(len(family.copies) for family in shown)
     assert all(sum(len(row.members) for row in family.rows) == len(family.members) for family in shown)
-    boxes = [box for box in of_kind(network_page(root, ""), Box) if box.kind == "cell" and box.text]
-    assert sum(box.copies for box in boxes) == len(copies)
+    assert sum(box.copies for box in boxes(page(which)) if box.kind == "cell" and box.text) == len(copies)
 
 
 @pytest.mark.parametrize("which", PAGES)
@@ -163,39 +182,41 @@ def test_every_cell_and_every_op_has_a_page_of_its_own(which: str | int) -> None
     names = {node.op.cell for node in root.walk(aux=True) if isinstance(node.op, Cell) and node.children}
     paths = [node.path for node in root.children if node.children]
     for name in [*names, *paths]:
-        assert of_kind(cell_page(root, name, ""), Frame)
+        assert frames(picture(root, cell=name))
 
 
 def test_a_cell_named_is_all_its_copies_and_a_place_those_of_that_place() -> None:
     root = Architecture.load("inception_v3").plan
-    assert [len(family.copies) for family in chosen_families(root, "b")] == [4]
-    assert [family.places for family in chosen_families(root, "stage_b")] == [["stage_b"]]
-    assert [copy.path for copy in chosen_families(root, "stage_b.2")[0].copies] == ["stage_b.2"]
+    assert [len(family.copies) for family in families(root, "b")] == [4]
+    assert [family.places for family in families(root, "stage_b")] == [["stage_b"]]
+    assert [copy.path for copy in families(root, "stage_b.2")[0].copies] == ["stage_b.2"]
 
 
-def test_an_unknown_cell_is_refused_with_those_there_are() -> None:
+def test_an_unknown_cell_and_one_without_copies_are_refused_with_those_there_are() -> None:
     with pytest.raises(InputError, match=r"no cell or op 'bb'.*There are: a, a_to_b, b,.*conv1"):
-        cell_page(Architecture.load("inception_v3").plan, "bb", "")
+        families(Architecture.load("inception_v3").plan, "bb")
+    cells = {"gone": [conv(4)], "there": [conv(4)]}
+    uses = ({"op": "cell", "cell": "gone", "depth": 0}, {"op": "cell", "cell": "there"})
+    with pytest.raises(InputError, match=r"no cell or op 'gone'.*There are: there"):
+        families(build(*uses, cells=cells).plan, "gone")
 
 
 def test_the_flow_has_each_grid_where_it_changes_and_each_aux_head_once() -> None:
-    root = everything().plan
-    said = [label.text.content for label in of_kind(network_page(root, ""), Label)]
-    heads = [node for node in root.children if isinstance(node.op, Aux)]
+    said = [content(label) for label in labels(page("everything"))]
+    heads = [node for node in planned("everything").children if isinstance(node.op, Aux)]
     assert all(said.count(f"{node.name}, weight 0.3") == 1 for node in heads)
     assert {"3×32×32", "24×16×32", "32×16×32", "5"} <= set(said)
 
 
 def test_an_aux_head_hangs_at_the_op_it_reads() -> None:
     aux = {"op": "aux", "name": "side", "of": "a", "chain": HEAD}
-    page = network_page(build(conv(8, name="a"), conv(16, name="b"), aux).plan, "")
-    (line,) = [line for line in of_kind(page, Line) if line.style == "aux"]
-    first, second = [box for box in of_kind(page, Box) if box.kind == "square" and box.text]
+    drawn = picture(build(conv(8, name="a"), conv(16, name="b"), aux).plan)
+    (line,) = [line for line in lines(drawn) if line.style == "aux"]
+    first, second = [box for box in boxes(drawn) if box.kind == "square" and box.text]
     assert first.y + first.height < line.points[0][1] < second.y
 
 
 def test_the_legend_has_the_kinds_on_the_page_and_no_others() -> None:
-    page = network_page(build(conv(8, 1)).plan, "")
-    said = {label.text.content for label in of_kind(page, Label)}
+    said = set(map(content, labels(picture(build(conv(8, 1)).plan))))
     assert {"1×1 convolution", "pooling", "fully connected"} <= said
     assert not {"n×n convolution", "residual scale", "cell, shown in its panel"} & said

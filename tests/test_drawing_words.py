@@ -6,15 +6,20 @@ import pytest
 from documents import build, conv, document
 
 from nas.architecture import Architecture
+from nas.drawing.text import Text
 from nas.drawing.words import Finish, Pen, usual_finish, words
 
 USUAL = Finish(bias=False, norm=True, activation="relu")
 
 
+def content(*texts: Text) -> str:
+    return "".join(span.text for text in texts for span in text.spans)
+
+
 def said(op: dict[str, Any], **keys: Any) -> tuple[str, str, str]:
     node = build(op, **{"channels": 4, **keys}).plan.children[0]
-    box = words((node,), Pen(USUAL))
-    return box.kind, "".join(span.text for span in box.title), box.remark
+    kind, (title, *remark) = words((node,), Pen(USUAL))
+    return kind, content(title), content(*remark)
 
 
 @pytest.mark.parametrize(
@@ -47,21 +52,21 @@ def test_a_box_says_what_the_op_is_and_how_it_differs(op: dict[str, Any], expect
 
 def test_the_head_of_a_network_says_what_it_is() -> None:
     pool, linear = build(conv(8), classes=7).plan.children[1:]
-    assert words((pool,), Pen(USUAL)).title[0].text == "global avg"
-    assert [span.text for span in words((linear,), Pen(USUAL)).title] == ["linear", " ", "7"]
+    assert content(*words((pool,), Pen(USUAL))[1]) == "global avg"
+    assert content(*words((linear,), Pen(USUAL))[1]) == "linear 7"
 
 
 def test_a_linear_layer_says_what_comes_with_it() -> None:
     op = {"op": "linear", "width": 16, "bias": False, "norm": "batch", "activation": "relu"}
     ops = [{"op": "flatten"}, op, {"op": "linear", "width": "classes"}]
     node = Architecture.from_document(document(*ops)).plan.children[1]
-    assert words((node,), Pen(USUAL)).remark == "no bias, batch norm, ReLU"
+    assert content(words((node,), Pen(USUAL))[1][1]) == "no bias, batch norm, ReLU"
 
 
 def test_what_differs_among_copies_is_a_letter() -> None:
     nodes = tuple(build(conv(width, 1)).plan.children[0] for width in (8, 16))
-    box = words(nodes, Pen(USUAL, {("8", "16"): "q"}))
-    assert [(span.text, span.italic) for span in box.title] == [("1×1", False), (" ", False), ("q", True)]
+    _, (title,) = words(nodes, Pen(USUAL, {("8", "16"): "q"}))
+    assert [(span.text, span.italic) for span in title.spans] == [("1×1", False), (" ", False), ("q", True)]
 
 
 @pytest.mark.parametrize(

@@ -4,17 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from nas.architecture.ops import Branches, Cell, Graph, Residual
-from nas.architecture.plan import Node
 from nas.architecture.sketch import graph_lines, steps
-from nas.drawing.canvas import Block, Box, Item, Line, beside, grouped, stacked
+from nas.drawing.canvas import DROP, GAP, Block, Box, Item, Line, grouped, parallel, stacked
 from nas.drawing.families import runs
 from nas.drawing.text import Span, Text, plain, small
-from nas.drawing.words import Pen, Same, activation_name, words
+from nas.drawing.words import Pen, Same, activation_name, values, words
 
-GAP = 20.0
-BRANCH_GAP = 18.0
-DROP = 26.0
-"""From where a flow splits down to the branches."""
 LEAST_WIDTH = 74.0
 PASSING = 16.0
 """Half the width of a branch that passes everything on."""
@@ -28,11 +23,11 @@ def chain(same: Same, pen: Pen, gap: float = GAP, width: float = LEAST_WIDTH) ->
 def chain_blocks(same: Same, pen: Pen, width: float = LEAST_WIDTH) -> list[Block]:
     """A block for each op of a chain; its leaves are equally wide."""
     ops = list(zip(*map(steps, same), strict=True))
-    width = max([width, *(_needed_width(op, pen) for op in ops if not op[0].children)])
+    width = max([width, *(box(*words(op, pen)).width for op in ops if not op[0].children)])
     return [_block(op, pen, width) for op in ops]
 
 
-def box(kind: str, text: Sequence[Text], width: float, copies: int = 1) -> Block:
+def box(kind: str, text: Sequence[Text], width: float = 0.0, copies: int = 1) -> Block:
     """A box that its text fits into."""
     width = max(width, 18 + max(line.width for line in text))
     height = 14 + sum(line.size + 4 for line in text)
@@ -44,24 +39,17 @@ def box(kind: str, text: Sequence[Text], width: float, copies: int = 1) -> Block
 def _block(op: Same, pen: Pen, width: float) -> Block:
     match op[0].op:
         case Branches():
-            return _branches(op, pen)
-        case Residual():
-            return _residual(op, pen)
+            outputs = {str(node.output[0]) for node in op}
+            said = "concat" if len(outputs) > 1 else f"concat {outputs.pop()}"
+            return parallel([_branch(branch, pen) for branch in _parts(op)], "concat", [plain(said, 11.5, "#ffffff")])
+        case Residual() as residual:
+            return _residual(op, residual, pen)
         case Graph() as graph:
             return box("other", [small(line) for line in graph_lines(op[0], graph)], width)
         case Cell():
             return _copies(op, pen)
         case _:
-            return box(words(op, pen).kind, _text(op, pen), width)
-
-
-def _text(op: Same, pen: Pen) -> list[Text]:
-    said = words(op, pen)
-    return [Text(said.title), *([small(said.remark)] if said.remark else [])]
-
-
-def _needed_width(op: Same, pen: Pen) -> float:
-    return box("", _text(op, pen), 0).width
+            return box(*words(op, pen), width)
 
 
 def _parts(op: Same) -> list[Same]:
@@ -69,36 +57,17 @@ def _parts(op: Same) -> list[Same]:
     return list(zip(*(node.children for node in op), strict=True))
 
 
-def _branches(op: Same, pen: Pen) -> Block:
-    placed = beside([_branch(branch, pen) for branch in _parts(op)], BRANCH_GAP)
-    bottom = DROP + max(block.height for _, block in placed) + GAP
-    items: list[Item] = []
-    for x, block in placed:
-        way = ((0.0, 0.0), (0.0, DROP / 2 - 2), (x, DROP / 2 - 2), (x, DROP)) if x else ((0.0, 0.0), (0.0, DROP))
-        items.append(Line(way, arrow=not block.open))
-        items.extend(block.moved(x, DROP))
-        items.append(Line(((x, DROP + block.height), (x, bottom)), arrow=True))
-    left, right = min(x + block.left for x, block in placed), max(x + block.right for x, block in placed)
-    outputs = [str(node.output[0]) for node in op]
-    text = plain("concat" if len(set(outputs)) > 1 else f"concat {outputs[0]}", 11.5, "#ffffff")
-    reach = text.width / 2 + 12
-    left, right = min(left, -reach), max(right, reach)
-    items.append(Box(left, bottom, right - left, 22, "concat", (text,)))
-    return Block(left, right, bottom + 22, tuple(items), open=True)
-
-
 def _branch(branch: Same, pen: Pen) -> Block:
     block = chain(branch, pen)
     return replace(block, left=min(block.left, -PASSING), right=max(block.right, PASSING))
 
 
-def _residual(op: Same, pen: Pen) -> Block:
+def _residual(op: Same, residual: Residual, pen: Pen) -> Block:
     """The body in the middle, the shortcut left of it, both into a plus."""
-    node = op[0]
-    assert isinstance(node.op, Residual)
     body, *others = _parts(op)
-    tail = [box("add", [_scale(op, pen)], 0)] if any(_number(n) != "1" for n in op) else []
-    projection = chain_blocks(others.pop(0), pen) if node.op.projection else []
+    (scales,) = zip(*map(values, op), strict=True)
+    tail = [box("add", [Text((Span("× "), pen.value(scales)), 12)])] if set(scales) != {"1"} else []
+    projection = chain_blocks(others.pop(0), pen) if residual.projection else []
     change = stacked([*chain_blocks(body, pen), *projection, *tail], GAP)
     shortcut = chain(others[0], pen) if others else stacked([], 0)
     fork, top = 8.0, DROP
@@ -115,19 +84,10 @@ def _residual(op: Same, pen: Pen) -> Block:
         Box(-radius, plus, 2 * radius, 2 * radius, "plus", (plain("+", 15),)),
     ]
     left, right, height = rail + shortcut.left - 6, max(change.right, radius), plus + 2 * radius
-    sum_ = Block(left, right, height, tuple(items), open=True)
-    if node.op.activation == "none":
-        return sum_
-    return stacked([sum_, box("other", [plain(activation_name(node.op.activation), 12)], 52)], 16)
-
-
-def _number(node: Node) -> str:
-    assert isinstance(node.op, Residual)
-    return f"{node.op.scale:g}"
-
-
-def _scale(op: Same, pen: Pen) -> Text:
-    return Text((Span("× "), pen.value([_number(node) for node in op])), 12)
+    total = Block(left, right, height, tuple(items), open=True)
+    if residual.activation == "none":
+        return total
+    return stacked([total, box("other", [plain(activation_name(residual.activation), 12)], 52)], 16)
 
 
 def _copies(op: Same, pen: Pen) -> Block:

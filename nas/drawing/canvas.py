@@ -1,4 +1,4 @@
-"""What a picture is made of: boxes, lines, labels and frames at coordinates, and blocks of them that can be moved.
+"""What a picture is made of: boxes, lines and labels at coordinates, and blocks of them that can be moved.
 
 Coordinates are pixels, y downward. A `Block` has its flow at x = 0: what comes in enters at (0, 0), what goes out
 leaves at (0, height).
@@ -13,10 +13,22 @@ from nas.drawing.text import Text
 Point = tuple[float, float]
 Anchor = Literal["start", "middle", "end"]
 
+FRAMES = ("group", "aux", "panel")
+"""The kinds of box that stand around others."""
+
+GAP = 20.0
+BRANCH_GAP = 18.0
+DROP = 26.0
+"""From where a flow splits down to the branches."""
+LABELLED = 30.0
+"""The length of a line with a label."""
+BESIDE = 9.0
+"""From a line to its label."""
+
 
 @dataclass(frozen=True)
 class Box:
-    """An op: a filled rectangle, its text centred. `copies` above 1 shows as a stack of cards."""
+    """A filled rectangle, its text centred. `copies` above 1 shows as a stack of cards."""
 
     x: float
     y: float
@@ -26,23 +38,6 @@ class Box:
     text: tuple[Text, ...] = ()
     copies: int = 1
 
-    def moved(self, dx: float, dy: float) -> "Box":
-        return replace(self, x=self.x + dx, y=self.y + dy)
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A rectangle around other things."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    style: Literal["group", "aux", "panel"]
-
-    def moved(self, dx: float, dy: float) -> "Frame":
-        return replace(self, x=self.x + dx, y=self.y + dy)
-
 
 @dataclass(frozen=True)
 class Line:
@@ -51,9 +46,6 @@ class Line:
     points: tuple[Point, ...]
     arrow: bool = False
     style: Literal["flow", "aux", "rule"] = "flow"
-
-    def moved(self, dx: float, dy: float) -> "Line":
-        return replace(self, points=tuple((x + dx, y + dy) for x, y in self.points))
 
 
 @dataclass(frozen=True)
@@ -65,20 +57,8 @@ class Label:
     text: Text
     anchor: Anchor = "start"
 
-    @property
-    def left(self) -> float:
-        return self.x - {"start": 0.0, "middle": 0.5, "end": 1.0}[self.anchor] * self.text.width
 
-    def moved(self, dx: float, dy: float) -> "Label":
-        return replace(self, x=self.x + dx, y=self.y + dy)
-
-
-LABELLED = 30.0
-"""The length of a line with a label."""
-BESIDE = 9.0
-"""From a line to its label."""
-
-Item: TypeAlias = Box | Frame | Line | Label
+Item: TypeAlias = Box | Line | Label
 
 
 @dataclass(frozen=True)
@@ -99,7 +79,15 @@ class Block:
         return self.right - self.left
 
     def moved(self, dx: float, dy: float) -> tuple[Item, ...]:
-        return tuple(item.moved(dx, dy) for item in self.items)
+        return tuple(_moved(item, dx, dy) for item in self.items)
+
+
+def _moved(item: Item, dx: float, dy: float) -> Item:
+    match item:
+        case Line(points=points):
+            return replace(item, points=tuple((x + dx, y + dy) for x, y in points))
+        case Box() | Label():
+            return replace(item, x=item.x + dx, y=item.y + dy)
 
 
 def stacked(
@@ -115,7 +103,7 @@ def stacked(
             length = LABELLED if label else gap
             items.append(Line(((0, y), (0, y + length)), arrow=not block.open))
             if label:
-                items.append(note(label, y + length / 2, side))
+                items.append(_note(label, y + length / 2, side))
                 reach = BESIDE + label.width
                 left, right = (min(left, -reach), right) if side == "left" else (left, max(right, reach))
             y += length
@@ -125,46 +113,54 @@ def stacked(
     return Block(left, right, y, tuple(items), not blocks or blocks[0].open)
 
 
-def note(text: Text, y: float, side: Literal["left", "right"]) -> Label:
+def _note(text: Text, y: float, side: Literal["left", "right"]) -> Label:
     """A label beside the flow."""
     return Label(-BESIDE, y - 1, text, "end") if side == "left" else Label(BESIDE, y - 1, text)
 
 
-def beside(blocks: Iterable[Block], gap: float) -> list[tuple[float, Block]]:
+def beside(blocks: Iterable[Block]) -> list[tuple[float, Block]]:
     """Where blocks go if they stand side by side, around x = 0: the x of each one's flow, with the block."""
     placed: list[tuple[float, Block]] = []
     x = 0.0
     for block in blocks:
         placed.append((x - block.left, block))
-        x += block.width + gap
-    middle = (x - gap) / 2
+        x += block.width + BRANCH_GAP
+    middle = (x - BRANCH_GAP) / 2
     near = min((at for at, _ in placed), key=lambda at: abs(at - middle))
     centre = near if abs(near - middle) < 16 else middle  # rather a straight line than one with a small step
     return [(at - centre, block) for at, block in placed]
 
 
-def grouped(block: Block, title: Text) -> Block:
+def parallel(blocks: Iterable[Block], kind: str, text: Sequence[Text]) -> Block:
+    """Blocks side by side, between a split and a box that joins them and is as wide as they are."""
+    placed = beside(blocks)
+    reach = max(line.width for line in text) / 2 + 12
+    left = min(-reach, *(x + block.left for x, block in placed))
+    right = max(reach, *(x + block.right for x, block in placed))
+    bottom = DROP + max(block.height for _, block in placed) + GAP
+    turn = DROP / 2 - 2
+    items: list[Item] = []
+    for x, block in placed:
+        way = ((0.0, 0.0), (0.0, turn), (x, turn), (x, DROP)) if x else ((0.0, 0.0), (0.0, DROP))
+        items += [Line(way, arrow=not block.open), *block.moved(x, DROP)]
+        items.append(Line(((x, DROP + block.height), (x, bottom)), arrow=True))
+    height = 6.5 + sum(line.size + 4 for line in text)
+    items.append(Box(left, bottom, right - left, height, kind, tuple(text)))
+    return Block(left, right, bottom + height, tuple(items), open=True)
+
+
+def grouped(block: Block, title: Text, least_width: float = 0.0) -> Block:
     """A block in a frame, with its title beside the line that comes in; the flow passes through."""
     padding, top = 12.0, title.size + 14
     left, right = block.left - padding, max(block.right, title.width + BESIDE) + padding
+    more = max(0.0, least_width - (right - left)) / 2
+    left, right = left - more, right + more
     height = top + block.height + padding
     items = (
-        Frame(left, 0, right - left, height, "group"),
+        Box(left, 0, right - left, height, "group"),
         Line(((0, 0), (0, top)), arrow=not block.open),
-        note(title, top / 2, "right"),
+        _note(title, top / 2, "right"),
         *block.moved(0, top),
         Line(((0, top + block.height), (0, height))),
     )
     return Block(left, right, height, items, open=True)
-
-
-def side_frame(block: Block, notes: Sequence[Text], padding: float) -> Block:
-    """A block in a dashed frame, with notes under it; the flow ends in it."""
-    half = max(-block.left, block.right, *(note.width / 2 for note in notes)) + padding
-    items: list[Item] = [*block.moved(0, padding)]
-    y = padding + block.height + 6
-    for note in notes:
-        items.append(Label(0, y + note.size / 2 + 2, note, "middle"))
-        y += note.size + 4
-    height = y + padding - 4
-    return Block(-half, half, height, (Frame(-half, 0, 2 * half, height, "aux"), *items), open=block.open)

@@ -9,10 +9,10 @@ from typing import Any
 
 from nas.architecture.ops import Aux, Branches, Cell, Chain, Conv, Dropout, Graph, Linear, Pool, Residual
 from nas.architecture.plan import Node
-from nas.architecture.shapes import Shape
 from nas.architecture.sketch import has_branches, steps
 from nas.drawing.text import clean
 from nas.drawing.words import Same, values
+from nas.errors import unknown
 
 LETTERS = "qrstuvwklmnphgjyz"
 
@@ -31,14 +31,6 @@ class Row:
 
     members: tuple[Member, ...]
     values: tuple[str, ...]
-
-    @property
-    def input(self) -> Shape:
-        return self.members[0].copy.input
-
-    @property
-    def output(self) -> Shape:
-        return self.members[0].copy.output
 
 
 @dataclass(frozen=True)
@@ -66,27 +58,51 @@ class Family:
     @cached_property
     def letters(self) -> dict[tuple[str, ...], str]:
         """A letter for each sequence of values, one a member, that are not all the same; in the order of the ops."""
-        columns = dict.fromkeys(zip(*map(all_values, self.copies), strict=True))
+        columns = dict.fromkeys(zip(*map(_all_values, self.copies), strict=True))
         return {column: _letter(index) for index, column in enumerate(c for c in columns if len(set(c)) > 1)}
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
-        own = zip(*self.letters, strict=True) if self.letters else [()] * len(self.members)
-        keyed = [
-            ((member.owner.path, member.copy.input, member.copy.output, values_), member)
-            for member, values_ in zip(self.members, own, strict=True)
-        ]
-        runs_ = ((key[-1], tuple(member for _, member in run)) for key, run in groupby(keyed, lambda pair: pair[0]))
-        return tuple(Row(run, values_) for values_, run in runs_)
+        values = zip(*self.letters, strict=True) if self.letters else [()] * len(self.members)
+
+        def key(pair: tuple[Member, tuple[str, ...]]) -> tuple[Any, ...]:
+            member, own = pair
+            return own, member.owner.path, member.copy.input, member.copy.output
+
+        runs = groupby(zip(self.members, values, strict=True), key)
+        return tuple(Row(tuple(member for member, _ in run), own) for (own, *_), run in runs)
 
 
-def families(cells: Iterable[Node]) -> tuple[Family, ...]:
+def families(root: Node, cell: str | None = None) -> tuple[Family, ...]:
+    """The cells of a plan that have a panel, or those of one: by its name, or by the path of a place where it stands.
+
+    The op at any other path is a family of its own.
+
+    Raises:
+        InputError: there is no such cell or op.
+    """
+    if cell is None:
+        return _families(found for node in root.children for found in _branching_cells(node))
+    nodes = [node for node in root.walk(aux=True) if node.path and (node.children or not isinstance(node.op, Cell))]
+    cells = [(node.op.cell, node) for node in nodes if isinstance(node.op, Cell)]
+    match [node for name, node in cells if name == cell] or [node for node in nodes if node.path == cell][:1]:
+        case []:
+            names = [*(name for name, _ in cells), *(node.name for node in root.children)]
+            raise unknown("cell", "cell or op", cell, dict.fromkeys(names))
+        case [node] if not isinstance(node.op, Cell):
+            shown = node.children[0] if isinstance(node.op, Aux) else node
+            return (Family(node.path, 1, (Member(shown, shown),)),)
+        case found:
+            return _families(found)
+
+
+def _families(cells: Iterable[Node]) -> tuple[Family, ...]:
     """The copies of these cells by name and structure, in order of first appearance."""
     found: dict[tuple[str, Any], list[Member]] = {}
     for owner in cells:
         assert isinstance(owner.op, Cell)
         for copy in owner.children:
-            found.setdefault((owner.op.cell, structure(copy)), []).append(Member(copy, owner))
+            found.setdefault((owner.op.cell, _structure(copy)), []).append(Member(copy, owner))
     variants = Counter[str]()
     result = []
     for (cell, _), members in found.items():
@@ -95,14 +111,14 @@ def families(cells: Iterable[Node]) -> tuple[Family, ...]:
     return tuple(result)
 
 
-def branching_cells(node: Node) -> Iterator[Node]:
+def _branching_cells(node: Node) -> Iterator[Node]:
     """The outermost cells that have anything side by side, where the flow of a network passes through them."""
     match node.op:
         case Cell() if node.children and has_branches(node):
             yield node
         case Chain():
             for child in node.children:
-                yield from branching_cells(child)
+                yield from _branching_cells(child)
 
 
 def place(run: Sequence[Member]) -> str:
@@ -113,27 +129,27 @@ def place(run: Sequence[Member]) -> str:
     return first.path if len(run) == 1 else f"{first.path}–{last.name}"
 
 
-def structure(node: Node) -> tuple[Any, ...]:
-    """What copies that are drawn as one have in common: all but names, widths, residual scales and dropout rates."""
-    return tuple(_form(step) for step in steps(node))
+def runs(copies: Iterable[Same]) -> list[tuple[Same, ...]]:
+    """Copies that follow one another and are equal but for what comes in."""
+    return [tuple(run) for _, run in groupby(copies, lambda same: [(_structure(n), _all_values(n)) for n in same])]
 
 
-def all_values(node: Node) -> tuple[str, ...]:
+def _all_values(node: Node) -> tuple[str, ...]:
     """The values that may differ among nodes of one structure."""
     return tuple(
         value
         for step in steps(node)
-        for value in (*values(step), *(inner for child in step.children for inner in all_values(child)))
+        for value in (*values(step), *(inner for child in step.children for inner in _all_values(child)))
     )
 
 
-def runs(copies: Iterable[Same]) -> list[tuple[Same, ...]]:
-    """Copies that follow one another and are equal but for what comes in."""
-    return [tuple(run) for _, run in groupby(copies, lambda same: [(structure(n), all_values(n)) for n in same])]
+def _structure(node: Node) -> tuple[Any, ...]:
+    """What copies that are drawn as one have in common: all but names, widths, residual scales and dropout rates."""
+    return tuple(_form(step) for step in steps(node))
 
 
 def _form(node: Node) -> tuple[Any, ...]:
-    inner = tuple(structure(child) for child in node.children)
+    inner = tuple(_structure(child) for child in node.children)
     match node.op:
         case Conv() as op:
             groups = "depthwise" if op.groups == node.input[0] > 1 else op.groups
@@ -148,7 +164,7 @@ def _form(node: Node) -> tuple[Any, ...]:
             return ("dropout",)
         case Graph(nodes=nodes):  # drawn as lines of text, which name the widths
             names = tuple((name, tuple(source for source, _ in sources)) for name, sources in nodes)
-            return ("graph", names, inner, all_values(node))
+            return ("graph", names, inner, _all_values(node))
         case Chain() | Cell() | Branches() | Aux():
             return (node.kind, inner)
         case op:

@@ -11,12 +11,11 @@ from nas.architecture.plan import Node
 from nas.architecture.shapes import Shape, written
 from nas.architecture.sketch import steps
 from nas.drawing.blocks import box, chain, chain_blocks
-from nas.drawing.canvas import LABELLED, Block, Frame, Item, Line, Point, grouped, side_frame, stacked
+from nas.drawing.canvas import GAP, LABELLED, Block, Box, Item, Label, Line, Point, grouped, stacked
 from nas.drawing.families import Family, Member, place, runs
 from nas.drawing.text import INK, Span, Text, clean, plain, small
 from nas.drawing.words import Pen, Same
 
-GAP = 20.0
 WIDTH = 128.0
 HEAD_DROP = 16.0
 HEAD_GAP = 28.0
@@ -43,8 +42,7 @@ def flow(root: Node, of_copy: Mapping[str, Family], pen: Pen) -> Block:
         """The middle of the line below the first `count` blocks."""
         return stacked(blocks[:count], GAP, labels).height + (LABELLED if labels[count - 1] else GAP) / 2
 
-    taps_at = [tap(count) for _, count in heads]
-    return _with_heads(stacked(blocks, GAP, labels), [head for head, _ in heads], taps_at, pen)
+    return _with_heads(stacked(blocks, GAP, labels), [(_head(head, pen), tap(count)) for head, count in heads])
 
 
 def _taps(root: Node) -> dict[str, list[Node]]:
@@ -88,7 +86,11 @@ def _parts(group: Sequence[Node], of_copy: Mapping[str, Family], pen: Pen) -> li
         case Cell():
             return [part for run in runs((copy,) for copy in node.children) for part in _plain_cell(node, run, pen)]
         case _:
-            return list(zip(chain_blocks((node,), pen, WIDTH), (step.output for step in steps(node)), strict=True))
+            return _ops(node, pen)
+
+
+def _ops(node: Node, pen: Pen) -> list[Part]:
+    return list(zip(chain_blocks((node,), pen, WIDTH), (step.output for step in steps(node)), strict=True))
 
 
 def _reference(title: str, run: Sequence[Node], cells: Sequence[Node]) -> Part:
@@ -104,46 +106,53 @@ def _reference(title: str, run: Sequence[Node], cells: Sequence[Node]) -> Part:
 def _plain_cell(node: Node, run: Sequence[Same], pen: Pen) -> list[Part]:
     """A cell without branches: its ops, or for equal copies its ops once, in a frame."""
     if len(run) == 1:
-        return list(zip(chain_blocks(run[0], pen, WIDTH), (step.output for step in steps(run[0][0])), strict=True))
+        return _ops(run[0][0], pen)
     title = plain(f"{clean(node.name)} ×{len(run)}", 12, bold=True)
     return [(grouped(chain(run[0], pen, width=WIDTH), title), run[-1][0].output)]
 
 
-def _with_heads(body: Block, heads: Sequence[Node], taps: Sequence[float], pen: Pen) -> Block:
-    """Aux heads right of the flow, one below the other, each with a dashed line from its tap."""
-    blocks = [_head(node, pen) for node in heads]
+def _head(node: Node, pen: Pen) -> Block:
+    """In a dashed frame, with its name and weight below; the flow ends in it."""
+    assert isinstance(node.op, Aux)
+    block = chain(node.children, pen, 16, 96)
+    notes = [small(f"{clean(node.name)}, weight {node.op.weight:g}", INK), small("in training only")]
+    half = max(-block.left, block.right, *(note.width / 2 for note in notes)) + HEAD_PADDING
+    items: list[Item] = [*block.moved(0, HEAD_PADDING)]
+    y = HEAD_PADDING + block.height + 6
+    for note in notes:
+        items.append(Label(0, y + note.size / 2 + 2, note, "middle"))
+        y += note.size + 4
+    height = y + HEAD_PADDING - 4
+    return Block(-half, half, height, (Box(-half, 0, 2 * half, height, "aux"), *items), open=block.open)
+
+
+def _with_heads(body: Block, heads: Sequence[tuple[Block, float]]) -> Block:
+    """Aux heads right of the flow, one below the other, each with a dashed line from the y of its tap."""
     items: list[Item] = []
-    right = body.right
-    for index, (block, tap, top) in enumerate(zip(blocks, taps, _tops(blocks, taps, body.height), strict=True)):
+    right, height = body.right, body.height
+    for index, ((block, tap), top) in enumerate(zip(heads, _tops(heads, body.height), strict=True)):
         channel = body.right + 10 + 6 * index
         x = body.right + 20 + 6 * len(heads) - block.left
         way: list[Point] = [(0, tap), (x, tap), (x, top + HEAD_PADDING)]
         if top != tap + HEAD_DROP:
             way[1:2] = [(channel, tap), (channel, top - 13), (x, top - 13)]
         items += [Line(tuple(way), arrow=not block.open, style="aux"), *block.moved(x, top)]
-        right = max(right, x + block.right)
-    height = max([body.height, *(item.y + item.height for item in items if isinstance(item, Frame))])
+        right, height = max(right, x + block.right), max(height, top + block.height)
     return Block(body.left, right, height, (*body.items, *items))
 
 
-def _head(node: Node, pen: Pen) -> Block:
-    assert isinstance(node.op, Aux)
-    notes = [small(f"{clean(node.name)}, weight {node.op.weight:g}", INK), small("in training only")]
-    return side_frame(chain(node.children, pen, 16, 96), notes, HEAD_PADDING)
-
-
-def _tops(blocks: Sequence[Block], taps: Sequence[float], height: float) -> list[float]:
+def _tops(heads: Sequence[tuple[Block, float]], height: float) -> list[float]:
     """The y of each head: right below its tap, or below the head before it.
 
     Those that would reach below the flow move up.
     """
     tops: list[float] = []
     free = 0.0
-    for block, tap in zip(blocks, taps, strict=True):
+    for block, tap in heads:
         tops.append(max(tap + HEAD_DROP, free))
         free = tops[-1] + block.height + HEAD_GAP
-    limit = max(height, sum(block.height + HEAD_GAP for block in blocks))
-    for index in reversed(range(len(blocks))):
-        tops[index] = min(tops[index], limit - blocks[index].height)
+    limit = max(height, sum(block.height + HEAD_GAP for block, _ in heads))
+    for index in reversed(range(len(heads))):
+        tops[index] = min(tops[index], limit - heads[index][0].height)
         limit = tops[index] - HEAD_GAP
     return tops

@@ -1,21 +1,19 @@
 """A picture of a search space: its network and cells as they are written, with what each hole offers in its place."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from nas.drawing.blocks import BRANCH_GAP, DROP, GAP, box
-from nas.drawing.canvas import Block, Frame, Item, Label, Line, beside, grouped, stacked
+from nas.drawing.blocks import box
+from nas.drawing.canvas import GAP, Block, Box, Item, Label, beside, grouped, parallel, stacked
 from nas.drawing.offers import offered, said_of, shown
+from nas.drawing.page import columns, page
 from nas.drawing.svg import svg
 from nas.drawing.text import GREY, Text, clean, plain, small
 from nas.space.conditions import is_conditional, is_open, read_conditional
 from nas.space.holes import Alternatives, read_hole
 
-MARGIN = 24.0
-COLUMN_GAP = 30.0
-WIDE = 900.0
-"""Panels stand side by side up to this width."""
 LONG = 48
 """Characters of a line of options."""
 OFFER = "#be123c"
@@ -23,7 +21,8 @@ OFFER = "#be123c"
 LEGEND = "in red: what is searched; a|b is one of these, a…b any from a to b"
 
 KINDS = {"pool": "pool", "global_pool": "pool", "adaptive_pool": "pool", "linear": "dense"}
-SHAPE_FIELDS = ("body", "branches", "chain", "name", "nodes", "op", "shortcut")
+SHOWN = ("body", "branches", "cell", "chain", "name", "nodes", "op", "shortcut")
+"""Fields that have no line of their own."""
 
 
 def draw_space(space: Mapping[str, Any], title: str = "") -> str:
@@ -32,31 +31,18 @@ def draw_space(space: Mapping[str, Any], title: str = "") -> str:
     What is open outside of these stands below the title.
     """
     architecture = space["architecture"]
-    main = grouped(_chain(architecture["network"]), plain("network", 13, bold=True))
     cells = architecture.get("cells") or {}
     if is_open(cells):
         cells = {"of any name": cells}
-    panels = [grouped(_chain(cell), plain(f"cell {clean(name)}", 13, bold=True)) for name, cell in cells.items()]
-    items: list[Item] = []
-    y = MARGIN
-    heading = [plain(clean(title, 60), 20, bold=True), small(LEGEND, OFFER), *_elsewhere(space)]
-    for text in heading:
-        items.append(Label(MARGIN, y + text.size / 2, text))
-        y += text.size + 7
-    top = y + 10
-    items.extend(main.moved(MARGIN - main.left, top))
-    x, height = MARGIN + main.width + COLUMN_GAP, main.height
-    width = max([x, *(text.width + MARGIN + COLUMN_GAP for text in heading)])
-    below = 0.0
-    for row in _rows(panels):
-        along = x
-        for block in row:
-            items.extend(block.moved(along - block.left, top + below))
-            along += block.width + COLUMN_GAP
-        below += max(block.height for block in row) + COLUMN_GAP
-        width, height = max(width, along), max(height, below - COLUMN_GAP)
-    page = Block(0, width - COLUMN_GAP + MARGIN, top + height + MARGIN, tuple(items))
-    return svg(page, clean(title, 200), "a search space")
+    main = _panel("network", architecture["network"], 0.0)
+    panels = [partial(_panel, f"cell {clean(name)}", cell) for name, cell in cells.items()]
+    parts = [main, *columns(panels, [main])]
+    picture = page(parts, title, [small(LEGEND, OFFER), *_elsewhere(space)], [])
+    return svg(picture, clean(title, 200), "a search space")
+
+
+def _panel(title: str, chain: Any, least_width: float) -> Block:
+    return grouped(_chain(chain), plain(title, 13, bold=True), least_width)
 
 
 def _elsewhere(space: Mapping[str, Any]) -> Iterator[Text]:
@@ -65,21 +51,7 @@ def _elsewhere(space: Mapping[str, Any]) -> Iterator[Text]:
     for section in (general, space.get("training") or {}):
         for key, value in section.items():
             if _holds_open(value):
-                yield from _lines(f"{key} {shown(value)}", OFFER, 10.5, 160)
-
-
-def _rows(panels: Sequence[Block]) -> list[list[Block]]:
-    """Panels in rows no wider than the widest of them (or than `WIDE`), each in the first with room for it."""
-    limit = max([WIDE, *(panel.width for panel in panels)])
-    rows: list[list[Block]] = []
-    for panel in panels:
-        for row in rows:
-            if sum(other.width + COLUMN_GAP for other in row) + panel.width <= limit:
-                row.append(panel)
-                break
-        else:
-            rows.append([panel])
-    return rows
+                yield from _lines(f"{key} {shown(value)}", OFFER, longest=160)
 
 
 def _chain(node: Any) -> Block:
@@ -87,7 +59,11 @@ def _chain(node: Any) -> Block:
     if is_open(node):
         return _open(node)
     ops = node if isinstance(node, list) else [node]
-    return stacked([_op(op) for op in ops], GAP) if ops else box("other", [small("passes on what comes in")], 0)
+    return stacked([_op(op) for op in ops], GAP) if ops else _remark("passes on what comes in")
+
+
+def _remark(text: str) -> Block:
+    return box("other", [small(text)])
 
 
 def _open(node: Any) -> Block:
@@ -99,99 +75,72 @@ def _open(node: Any) -> Block:
     else:
         hole = read_hole(node, "")
         if not isinstance(hole, Alternatives):
-            return box("other", [plain(offered(hole), 12, OFFER)], 0)
+            return box("other", [plain(offered(hole), 12, OFFER)])
         options, title = dict(hole.options), "one of"
-    there = {name: option for name, option in options.items() if option is not None}
+    there = {name: _chain(option) for name, option in options.items() if option is not None}
     missing = [name for name in options if name not in there]
     if len(there) == 1 and missing:
-        ((name, option),) = there.items()
-        return _framed([(None, _chain(option))], f"{name}, or {' or '.join(missing)}")
-    blocks = [(small(clean(name), OFFER), _chain(option)) for name, option in there.items()]
-    blocks += [(small(clean(name), OFFER), box("other", [small("absent")], 0)) for name in missing]
-    return _framed(blocks, title)
+        ((name, block),) = there.items()
+        return _framed([block], f"{name}, or {' or '.join(missing)}")
+    blocks = {**there, **{name: _remark("absent") for name in missing}}
+    return _framed([_named(small(clean(name), OFFER), block) for name, block in blocks.items()], title)
 
 
-def _framed(blocks: Sequence[tuple[Text | None, Block]], title: str) -> Block:
-    """Blocks side by side in a dashed frame, each with its name above; the flow goes through one of them."""
+def _framed(blocks: Sequence[Block], title: str) -> Block:
+    """Blocks side by side in a dashed frame; the flow goes through one of them."""
     label = small(title, OFFER)
-    named = [_named(name, block) for name, block in blocks]
-    placed = beside(named, BRANCH_GAP)
+    placed = beside(blocks)
     top = label.size + 12
-    bottom = top + max(block.height for _, block in placed) + 8
-    left = min(min(x + block.left for x, block in placed) - 10, -label.width / 2 - 8)
-    right = max(max(x + block.right for x, block in placed) + 10, label.width / 2 + 8)
-    items: list[Item] = [Frame(left, 0, right - left, bottom, "aux"), Label(0, top / 2 + 2, label, "middle")]
+    bottom = top + max(block.height for block in blocks) + 8
+    left = min(-label.width / 2 - 8, *(x + block.left - 10 for x, block in placed))
+    right = max(label.width / 2 + 8, *(x + block.right + 10 for x, block in placed))
+    items: list[Item] = [Box(left, 0, right - left, bottom, "aux"), Label(0, top / 2 + 2, label, "middle")]
     for x, block in placed:
         items.extend(block.moved(x, top))
     return Block(left, right, bottom, tuple(items))
 
 
-def _named(name: Text | None, block: Block) -> Block:
-    if name is None:
-        return block
+def _named(name: Text, block: Block) -> Block:
+    """With its name above, where no arrow may end."""
     half = name.width / 2 + 4
     items = (Label(0, 7, name, "middle"), *block.moved(0, 18))
-    return Block(min(block.left, -half), max(block.right, half), block.height + 18, items)
+    return Block(min(block.left, -half), max(block.right, half), block.height + 18, items, open=True)
 
 
 def _op(op: Mapping[str, Any]) -> Block:
+    """An op that holds others, or a box with its name and its fields; a cell's is called as the cell."""
     match op:
         case {"op": "chain", "chain": chain}:
             return _chain(chain)
-        case {"op": "branches", "branches": branches} if not is_open(branches):
-            there = {name: _chain(chain) for name, chain in branches.items() if chain is not None}
-            return _sides(there, lambda width: box("concat", [plain("concat", 11.5, "#ffffff")], width))
-        case {"op": "branches", "branches": branches}:
+        case {"op": "branches", "branches": branches} if is_open(branches):
             return _open(branches)
-        case {"op": "residual"}:
-            return _residual(op)
+        case {"op": "branches", "branches": branches}:
+            there = {name: _chain(chain) for name, chain in branches.items() if chain is not None}
+            return _sides(there, "concat", [plain("concat", 11.5, "#ffffff")])
+        case {"op": "residual", "body": body}:
+            shortcut = op.get("shortcut")
+            kept = _chain(shortcut) if shortcut else _remark("what comes in")
+            return _sides({"shortcut": kept, "body": _chain(body)}, "add", [plain("+", 14, bold=True), *_fields(op)])
         case {"op": "aux"}:
-            return box("other", [plain("side classifier", 12), *_fields(op)], 0)
+            return box("other", [plain("side classifier", 12), *_fields(op)])
         case {"op": "graph", "nodes": nodes}:
-            return box("add", [small(line, fill) for line, fill in _edges(nodes)], 0)
+            return box("add", [small(line, fill) for line, fill in _edges(nodes)])
+        case {"op": "cell", "cell": cell}:
+            name = f"{clean(op['name'])}: " if op.get("name") else ""
+            return box("cell", [*_lines(f"{name}cell {shown(cell)}", _fill(cell), 12), *_fields(op)])
         case _:
-            return _leaf(op)
+            kind = str(op.get("op"))
+            look = KINDS.get(kind, "other") if kind != "conv" else "point" if op.get("kernel") == 1 else "square"
+            return box(look, [plain(kind, 12.5, bold=True), *_fields(op)])
 
 
-def _sides(named: Mapping[str, Block], joined: Callable[[float], Block]) -> Block:
-    """Blocks side by side between a split and the box that joins them, which is made as wide as they are."""
-    placed = beside([_named(small(clean(name)), block) for name, block in named.items()], BRANCH_GAP)
-    left, right = min(x + block.left for x, block in placed), max(x + block.right for x, block in placed)
-    joint = joined(right - left)
-    middle = (left + right) / 2
-    bottom = DROP + max(block.height for _, block in placed) + GAP
-    items: list[Item] = list(joint.moved(middle, bottom))
-    for x, block in placed:
-        way = ((0.0, 0.0), (0.0, DROP / 2), (x, DROP / 2), (x, DROP)) if x else ((0.0, 0.0), (0.0, DROP))
-        items += [Line(way), *block.moved(x, DROP), Line(((x, DROP + block.height), (x, bottom)), arrow=True)]
-    left, right = min(left, middle + joint.left), max(right, middle + joint.right)
-    return Block(left, right, bottom + joint.height, tuple(items), open=True)
+def _sides(named: Mapping[str, Block], kind: str, text: Sequence[Text]) -> Block:
+    return parallel([_named(small(clean(name)), block) for name, block in named.items()], kind, text)
 
 
-def _residual(op: Mapping[str, Any]) -> Block:
-    shortcut = op.get("shortcut")
-    kept = _chain(shortcut) if shortcut else box("other", [small("what comes in")], 0)
-    return _sides(
-        {"shortcut": kept, "body": _chain(op["body"])},
-        lambda width: box("add", [plain("+", 14, bold=True), *_fields(op)], width),
-    )
-
-
-def _leaf(op: Mapping[str, Any]) -> Block:
-    """A box with the op's name and its fields; a cell's is called as the cell."""
-    kind = str(op.get("op"))
-    if kind == "cell":
-        name = f"{clean(op['name'])}: " if op.get("name") else ""
-        title = _lines(f"{name}cell {shown(op.get('cell'))}", _fill(op.get("cell")), 12)
-        return box("cell", [*title, *_fields(op, "cell")], 0)
-    kernel = op.get("kernel")
-    look = KINDS.get(kind, "other") if kind != "conv" else "point" if kernel == 1 else "square"
-    return box(look, [plain(kind, 12.5, bold=True), *_fields(op)], 0)
-
-
-def _fields(op: Mapping[str, Any], *without: str) -> list[Text]:
+def _fields(op: Mapping[str, Any]) -> list[Text]:
     """A line for each field: what is open in colour."""
-    fields = {key: value for key, value in op.items() if key not in (*SHAPE_FIELDS, *without)}
+    fields = {key: value for key, value in op.items() if key not in SHOWN}
     values = fields.pop("values", {})
     named = (*fields.items(), *values.items())
     return [line for key, value in named for line in _lines(f"{key} {shown(value)}", _fill(value))]

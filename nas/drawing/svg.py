@@ -2,7 +2,7 @@
 
 from xml.sax.saxutils import escape, quoteattr
 
-from nas.drawing.canvas import Block, Box, Frame, Item, Label, Line, Point
+from nas.drawing.canvas import FRAMES, Block, Box, Item, Label, Line, Point
 from nas.drawing.text import Span, Text
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
@@ -19,14 +19,15 @@ FILLS = {
     "cell": ("#fffbe0", "#57534e"),
     "concat": ("#3d4653", "#3d4653"),
     "end": ("#ffffff", "#8b949e"),
+    "group": ("#fafbfc", "#8b949e"),
+    "aux": ("#fafbfc", "#57606a"),
+    "panel": ("#ffffff", "#c4cad1"),
 }
 """Fill and edge of each kind of box."""
 
-FRAMES = {
-    "group": 'fill="#fafbfc" stroke="#8b949e" stroke-dasharray="2 3"',
-    "aux": 'fill="#fafbfc" stroke="#57606a" stroke-dasharray="6 4"',
-    "panel": 'fill="#ffffff" stroke="#c4cad1"',
-}
+EDGES = {"group": ' stroke-dasharray="2 3"', "aux": ' stroke-dasharray="6 4"', "panel": ""}
+"""Of frames; those of other boxes are a little wider."""
+
 LINES = {
     "flow": 'stroke="#4b5563" stroke-width="1.4"',
     "aux": 'stroke="#57606a" stroke-width="1.4" stroke-dasharray="6 4"',
@@ -39,8 +40,7 @@ CORNER = 7.0
 def svg(page: Block, title: str, description: str) -> str:
     """The whole file."""
     width, height = _n(page.width), _n(page.height)
-    order = (Frame, Line, Box, Label)
-    drawn = [_item(item) for kind in order for item in page.items if isinstance(item, kind)]
+    drawn = [_item(item) for item in sorted(page.items, key=_layer)]
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
@@ -55,12 +55,21 @@ def svg(page: Block, title: str, description: str) -> str:
     )
 
 
+def _layer(item: Item) -> int:
+    """Frames lie below lines, these below boxes, and labels on top."""
+    match item:
+        case Box(kind=kind):
+            return 0 if kind in FRAMES else 2
+        case Line():
+            return 1
+        case Label():
+            return 3
+
+
 def _item(item: Item) -> str:
     match item:
         case Box():
             return _box(item)
-        case Frame():
-            return _rect(item.x, item.y, item.width, item.height, 10, FRAMES[item.style])
         case Line():
             return _line(item)
         case Label():
@@ -69,8 +78,9 @@ def _item(item: Item) -> str:
 
 def _box(item: Box) -> str:
     fill, edge = FILLS[item.kind]
-    look = f'fill="{fill}" stroke="{edge}" stroke-width="1.3"'
-    radius = {"plus": item.height / 2, "end": item.height / 2, "add": 9, "concat": 4}.get(item.kind, 5)
+    look = f'fill="{fill}" stroke="{edge}"' + EDGES.get(item.kind, ' stroke-width="1.3"')
+    round_ = {"plus": item.height / 2, "end": item.height / 2, "add": 9, "concat": 4} | dict.fromkeys(FRAMES, 10)
+    radius = round_.get(item.kind, 5)
     cards = [
         _rect(item.x + 4 * n, item.y + 3 * n, item.width, item.height - 6 * n, radius, look)
         for n in range(min(item.copies, 3) - 1, 0, -1)

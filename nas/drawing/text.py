@@ -38,10 +38,6 @@ class Text:
         """No narrower than what a browser shows."""
         return self.size * sum(_em(span) for span in self.spans)
 
-    @property
-    def content(self) -> str:
-        return "".join(span.text for span in self.spans)
-
 
 def plain(text: str, size: float = 13.0, fill: str = INK, bold: bool = False) -> Text:
     """A line of text in one style."""

@@ -1,4 +1,4 @@
-"""What stands in a box: an op's kind (its colour), a line that says what it is, and a remark below."""
+"""What stands in a box: an op's kind (its colour), a line that says what it is, and a remark below it."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from nas.architecture.ops import Activation, Conv, Dropout, Linear, Pool, Residu
 from nas.architecture.plan import Node
 from nas.architecture.shapes import Shape, written
 from nas.architecture.sketch import POOLS, group_words, leaf_text, padding_word, window
-from nas.drawing.text import Span
+from nas.drawing.text import Span, Text, small
 
 ACTIVATIONS = {
     "relu": "ReLU",
@@ -71,15 +71,6 @@ class Pen:
         return Span(self.letters[tuple(values)], italic=True)
 
 
-@dataclass(frozen=True)
-class Words:
-    """A box's text, and its kind: a key of the colours."""
-
-    kind: str
-    title: tuple[Span, ...]
-    remark: str = ""
-
-
 def usual_finish(root: Node) -> Finish | None:
     """What most convolutions of a network come with; None if it has none."""
     finishes = Counter(Finish.of(node.op) for node in root.walk(aux=True) if isinstance(node.op, Conv))
@@ -103,31 +94,35 @@ def values(node: Node) -> tuple[str, ...]:
             return ()
 
 
-def words(same: Same, pen: Pen) -> Words:
-    """What a leaf's box says."""
+def words(same: Same, pen: Pen) -> tuple[str, list[Text]]:
+    """The kind of a leaf's box, and its text: a line that says what it is, and perhaps a remark."""
+    kind, title, remarks = _words(same, pen)
+    return kind, [Text(title), *([small(", ".join(remarks))] if remarks else [])]
+
+
+def _words(same: Same, pen: Pen) -> tuple[str, tuple[Span, ...], list[str]]:
     node = same[0]
     number = [pen.value(column) for column in zip(*map(values, same), strict=True)]
     match node.op:
         case Conv() as op:
             remarks = [*_window_remarks(op), *group_words(op, node.input)]
             remarks += Finish.of(op).remarks(pen.usual) if pen.usual else []
-            title = (Span(window(op.kernel), bold=True), Span(" "), *number)
-            return Words(_conv_kind(op), title, ", ".join(remarks))
+            return _conv_kind(op), (Span(window(op.kernel), bold=True), Span(" "), *number), remarks
         case Pool() as op:
             title = (Span(POOLS[op.kind], bold=True), Span(f" {window(op.kernel)}"))
-            ceil = ["ceil"] if any(isinstance(other.op, Pool) and other.op.ceil for other in same) else []
-            return Words("pool", title, ", ".join([*_window_remarks(op), *ceil]))
+            ceil = any(isinstance(other.op, Pool) and other.op.ceil for other in same)
+            return "pool", title, [*_window_remarks(op), *["ceil"] * ceil]
         case Linear() as op:
             remarks = ["no bias"] * (not op.bias) + ["batch norm"] * (op.norm is not None)
-            remarks += [activation_name(op.activation)] if op.activation != "none" else []
-            return Words("dense", (Span("linear", bold=True), Span(" "), *number), ", ".join(remarks))
+            remarks += [activation_name(op.activation)] * (op.activation != "none")
+            return "dense", (Span("linear", bold=True), Span(" "), *number), remarks
         case Dropout():
-            return Words("other", (Span("dropout "), *number))
+            return "other", (Span("dropout "), *number), []
         case Activation(activation=activation):
-            return Words("other", (Span(activation_name(activation)),))
+            return "other", (Span(activation_name(activation)),), []
         case op:
             kind = "pool" if "pool" in node.kind else "other"
-            return Words(kind, (Span(leaf_text(op, node.input), bold=kind == "pool"),))
+            return kind, (Span(leaf_text(op, node.input), bold=kind == "pool"),), []
 
 
 def shape_words(shapes: Sequence[Shape], several: str) -> str:
