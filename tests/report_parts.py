@@ -10,19 +10,19 @@ from random import Random
 from typing import Any
 
 import optuna
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 from search_parts import tiny_space
 
 from nas.compose import configuration
 from nas.pool import Device
+from nas.samplers.planned import distribution
 from nas.search import files
 from nas.search.environment import read_environment, record_environment
 from nas.search.ledger import TWIN_OF
 from nas.search.objectives import Objectives
 from nas.search.proposal import Candidate, propose
 from nas.search.study import open_study
-from nas.space.holes import Scalar
+from nas.space.holes import Hole, Scalar
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest
 
@@ -37,17 +37,9 @@ class Drawn:
     random: RandomSuggest
     distributions: dict[str, Any] = field(default_factory=dict)
 
-    def choice(self, name: str, options: Sequence[Scalar]) -> Scalar:
-        self.distributions[name] = CategoricalDistribution(list(options))
-        return self.random.choice(name, options)
-
-    def integer(self, name: str, low: int, high: int, step: int, log: bool) -> int:
-        self.distributions[name] = IntDistribution(low, high, log, step)
-        return self.random.integer(name, low, high, step, log)
-
-    def real(self, name: str, low: float, high: float, log: bool) -> float:
-        self.distributions[name] = FloatDistribution(low, high, log)
-        return self.random.real(name, low, high, log)
+    def __call__(self, name: str, hole: Hole) -> Scalar:
+        self.distributions[name] = distribution(hole)
+        return self.random(name, hole)
 
 
 STATES = ("complete", "complete", "pruned", "complete", "twin", "infeasible", "complete", "failed")

@@ -15,7 +15,8 @@ from nas.architecture.context import context
 from nas.architecture.matching import match_digest, multiplicity
 from nas.architecture.plan import ShapeError
 from nas.errors import InputError
-from nas.space.count import count, enumerate_documents
+from nas.space.count import count
+from nas.space.enumeration import enumerate_documents
 from nas.space.match import NoMatch
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest, Recorded

@@ -95,7 +95,7 @@ def refused(*ops: Any, **keys: Any) -> str:
         (side_by_side(a=None, b=None), ["network.0.branches: at least one branch must be present", "['a', 'b']"]),
         ({"op": "branches", "branches": {"choice": {"a": []}}}, ["network.0.branches: still has a hole"]),
         (side_by_side(a=[conv(widht=1)]), ["network.0.branches.a.0.widht: no field of conv called 'widht'"]),
-        ({"op": "cell", "cell": "x"}, ["network.0.cell: no cell 'x'; There are: none"]),
+        ({"op": "cell", "cell": "x"}, ["network.0.cell: no cell 'x'; there are: none"]),
         ({"op": "cell", "cell": ["x"]}, ["network.0.cell: no cell ['x']"]),
         ({"op": "cell", "cell": "$x"}, ["network.0.cell: no value 'x'"]),
     ],
@@ -158,7 +158,7 @@ def test_cells_that_hold_themselves_are_refused(between: Any, told: str) -> None
         ({"depth": {"int": [1, 2]}}, "network.0.depth: "),
         ({"values": [1]}, "network.0.values: expected a mapping"),
         ({"values": {}}, "cells.a.0.width: no value 'w'"),
-        ({"values": {"v": 3}}, "no value 'w'; There are: v"),
+        ({"values": {"v": 3}}, "no value 'w'; there are: v"),
         ({"depth": 2, "each": {"w": [1, 2, 3]}}, "network.0.each.w: expected a list of 2 values"),
         ({"depth": 2, "each": {"w": 3}}, "network.0.each.w: expected a list of 2 values"),
         ({"values": {"w": "wide"}}, "cells.a.0.width: no width 'wide'"),
@@ -169,7 +169,7 @@ def test_a_cell_that_is_used_wrongly_is_refused(fields: Any, told: str) -> None:
 
 
 def test_a_value_outside_of_cells_is_refused() -> None:
-    assert "network.0.width: no value 'w'; There are: none (outside of cells there are none)" in refused(conv("$w"))
+    assert "network.0.width: no value 'w'; there are: none (outside of cells there are none)" in refused(conv("$w"))
 
 
 def widths(architecture: Architecture) -> list[int]:
@@ -235,7 +235,7 @@ def test_wrong_defaults_are_refused(defaults: Any, told: str) -> None:
         ([conv(name="a"), {"op": "aux", "chain": AUX, "of": 3}], "network.1.of: 3 is no name"),
         (
             [conv(name="a"), {"op": "aux", "name": "h", "chain": AUX}, {"op": "aux", "chain": AUX, "of": "h"}],
-            "network.2.of: no earlier op called 'h'; There are: a",
+            "network.2.of: no earlier op called 'h'; there are: a",
         ),
         ([conv(), {"op": "aux", "chain": AUX, "weight": -1}], "network.1.weight: expected a number from 0"),
         ([{"op": "chain", "chain": [conv(), {"op": "aux", "chain": AUX}]}], "network.0.chain.1: an aux head stands in"),

@@ -197,7 +197,7 @@ def test_a_place_that_the_found_network_has_not_takes_the_cell_of_all_others_of_
         ({"name": "stage_1"}, 3, r"cell: expected a source, or sources by place"),
         ({"name": "stage_1"}, {}, r"cell: expected a source"),
         ({"name": "stage_1"}, {"stag": "inception_v3.a"}, r"cell: no place 'stag'; did you mean 'stage'\?"),
-        ({"name": "reduction_1"}, "inception_v3.a", r"cell: no place 'stage'; .*There are: reduction, reduction_1"),
+        ({"name": "reduction_1"}, "inception_v3.a", r"cell: no place 'stage'; .*there are: reduction, reduction_1"),
         ({"name": "stage_1", "values": {"width": "wide"}}, "inception_v3.a", r"network\.stage_1\.values\.width"),
         ({"name": "stage_1", "cell": "c"}, "inception_v3.a", r"network\.stage_1\.cell: no cell in .* called 'c'"),
     ],

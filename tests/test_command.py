@@ -83,7 +83,7 @@ def test_a_wrong_space_is_refused(text: str, said: str, folder: Path, capsys: py
         (["study.name=''"], "study.name: '' cannot name a folder"),
         (["study.folder=images.npz"], "study.folder: images.npz/tiny cannot be written (Not a directory)"),
         (["study=null"], "study: expected the keys name, trials, seed, folder, "),
-        (["tracking=mlflow"], "tracking: no tracking 'mlflow'; There are: none, wandb"),
+        (["tracking=mlflow"], "tracking: no tracking 'mlflow'; there are: none, wandb"),
         (["test=true"], "a search never reads the test split"),
         (["architecture=inception_v3"], "leave out either architecture=... or +search=..."),
         (["architecture.network.a.width=3"], "leave out either architecture=... or +search=..."),

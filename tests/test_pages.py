@@ -34,7 +34,7 @@ from nas.architecture.placing import skeleton_path
 from nas.architecture.published import published_path
 from nas.compose import configuration
 from nas.search.spaces import at_data
-from nas.space.suggest import First
+from nas.space.suggest import first
 from nas.training.recipe import Training
 
 KINDS = {"sh", "bash", "python", "yaml", "text"}
@@ -171,7 +171,7 @@ def test_every_document_is_a_space_or_network_or_a_part_of_one(
     write_space(tmp_path / "shown.yaml", yaml.safe_dump({key: space[key] for key in space if key != "seed"}))
     with registered(tmp_path):
         holes = at_data(configuration(["+search=shown.yaml"]).space or {}, channels=3, size=64, classes=10)
-        Architecture.from_document(holes.sample(First(), context)["architecture"])
+        Architecture.from_document(holes.sample(first, context)["architecture"])
 
 
 def test_every_file_and_picture_that_is_pointed_to_is_there() -> None:

@@ -87,8 +87,8 @@ def test_a_document_with_a_variant_is_written_as_what_it_became() -> None:
     ("variants", "variant", "message"),
     [
         ({"small": {"input.size": 8}}, "smal", r"architecture\.variant: no variant 'smal'; did you mean 'small'"),
-        ({"small": {"input.size": 8}}, 3, r"no variant 3;.*There are: small"),
-        ({}, "small", r"no variant 'small';.*There are: none"),
+        ({"small": {"input.size": 8}}, 3, r"no variant 3;.*there are: small"),
+        ({}, "small", r"no variant 'small';.*there are: none"),
         (
             {"small": {"network.stem.width": 8}},
             "small",

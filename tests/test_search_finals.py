@@ -352,7 +352,7 @@ def test_what_there_is_not_is_refused_before_anything_is_written(
         ({"top": -1}, "search.finals.top: expected a whole number from 0 to 1000; got -1"),
         ({"seeds": 0}, "search.finals.seeds: expected a whole number from 1"),
         ({"epochs": 0}, "search.finals.epochs"),
-        ({"equal": "size"}, "search.finals.equal: no measure 'size'; There are: parameters, macs, null"),
+        ({"equal": "size"}, "search.finals.equal: no measure 'size'; there are: parameters, macs, null"),
         ({"test": True}, "search.finals.test: there is no winner without search.finals.top=5"),
         ({"top": 1, "final": 1}, "search.finals.final: expected true or false; got 1"),
         ({"baselines": ["resnet18"]}, "search.finals.baselines: there is no winner without"),
@@ -367,7 +367,7 @@ def test_wrong_options_are_refused(options: dict[str, Any], said: str) -> None:
 
 
 def test_there_is_one_control() -> None:
-    with pytest.raises(InputError, match=r"search\.control: no control 'tpe'; There are: random, null"):
+    with pytest.raises(InputError, match=r"search\.control: no control 'tpe'; there are: random, null"):
         SearchOptions(Budget(), control="tpe")
 
 

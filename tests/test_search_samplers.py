@@ -17,7 +17,9 @@ from nas.compose import configuration
 from nas.search.proposal import Candidate, TrialSuggest, propose
 from nas.search.samplers import SeededSampler
 from nas.search.study import open_study
+from nas.space.holes import Hole
 from nas.space.space import Space
+from nas.space.suggest import first
 
 CONDITIONAL = {
     "op": "chain",
@@ -118,14 +120,6 @@ class FirstOnly:
     def __init__(self, suggest: TrialSuggest, count: int) -> None:
         self._suggest, self._left = suggest, count
 
-    def choice(self, name: str, options: Any) -> Any:
+    def __call__(self, name: str, hole: Hole) -> Any:
         self._left -= 1
-        return self._suggest.choice(name, options) if self._left >= 0 else options[0]
-
-    def integer(self, name: str, low: int, high: int, step: int, log: bool) -> int:
-        self._left -= 1
-        return self._suggest.integer(name, low, high, step, log) if self._left >= 0 else low
-
-    def real(self, name: str, low: float, high: float, log: bool) -> float:
-        self._left -= 1
-        return self._suggest.real(name, low, high, log) if self._left >= 0 else low
+        return self._suggest(name, hole) if self._left >= 0 else first(name, hole)

@@ -10,11 +10,11 @@ from search_parts import tiny_space
 from nas.architecture.context import context
 from nas.errors import InputError
 from nas.search.screen import Screen
-from nas.space.suggest import First
+from nas.space.suggest import first
 from nas.training.job import PROXIES
 from nas.training.recipe import Training
 
-DOCUMENT = tiny_space(epochs=8).sample(First(), context)
+DOCUMENT = tiny_space(epochs=8).sample(first, context)
 
 
 def test_a_screen_is_read_from_its_option() -> None:
@@ -33,7 +33,7 @@ def test_a_screen_is_read_from_its_option() -> None:
         ({"by": "naswott", "of": 8}, r"search\.screen\.by: no way to score 'naswott'; did you mean 'naswot'"),
         ({"by": "zen", "of": 1}, r"search\.screen\.of: expected a whole number from 2"),
         ({"by": "zen", "of": True}, r"search\.screen\.of: expected"),
-        ({"by": "zen", "of": 2, "epochs": 2}, r"search\.screen: no key for zen 'epochs'; There are: by, of"),
+        ({"by": "zen", "of": 2, "epochs": 2}, r"search\.screen: no key for zen 'epochs'; there are: by, of"),
         (
             {"by": "training", "of": 2, "epoch": 2},
             r"search\.screen: no key for training 'epoch'; did you mean 'epochs'",

@@ -16,16 +16,15 @@ from nas.architecture.sketch import sketch
 from nas.errors import InputError
 from nas.search.contained import published_cells, published_cells_in, published_networks_in
 from nas.search.start import starting_points
-from nas.space.replay import Keeping
 from nas.space.space import Space
-from nas.space.suggest import RandomSuggest
+from nas.space.suggest import RandomSuggest, Recorded, first
 
 INCEPTION = load("inception_cell", size=28, channels=1)
 
 
 def cell_of(space: Space, parameters: Any, op: str) -> str:
     """The sketch of the cell that a document with these parameters has."""
-    candidate = space.sample(Keeping(parameters, RandomSuggest(Random(0))), context)
+    candidate = space.sample(Recorded(parameters, RandomSuggest(Random(0))), context)
     nodes = Architecture.from_document(candidate["architecture"]).plan.children
     return sketch(next(node for node in nodes if node.name == op).children[0])
 
@@ -66,7 +65,7 @@ def test_a_candidate_starts_again_as_it_was(tmp_path: Path) -> None:
             yaml.safe_dump({**candidate, "architecture": written, "record": {"trial": 1}}), encoding="utf-8"
         )
         (point,) = starting_points(INCEPTION, [str(path)])
-        again = INCEPTION.sample(Keeping(point.parameters), context)
+        again = INCEPTION.sample(Recorded(point.parameters, first), context)
         assert Architecture.from_document(again).digest == architecture.digest
         assert again["training"] == candidate["training"]
 

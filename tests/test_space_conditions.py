@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from documents import HEAD
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +20,6 @@ from nas.space.suggest import RandomSuggest, Recorded
 
 KERNEL = {"choice": [3, 5, 7]}
 DATA = {"input": {"channels": 3, "size": 32}, "classes": 10}
-HEAD = [{"op": "global_pool"}, {"op": "linear", "width": "classes"}]
 
 
 def when(test: Mapping[str, Any], then: Any, otherwise: Any) -> dict[str, Any]:
@@ -181,7 +181,7 @@ def test_a_path_leads_through_a_condition_and_replaces_it_whole() -> None:
     assert find(document, "x.else.a.b") == 2
     assert replaced(document, "x.else.a.b", 3)["x"]["else"] == {"a": {"b": 3}}
     assert replaced(document, "x", KERNEL) == {"x": KERNEL}
-    with pytest.raises(InputError, match="There are: a, else"):
+    with pytest.raises(InputError, match="there are: a, else"):
         find(document, "x.c")
 
 

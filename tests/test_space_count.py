@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from small_spaces import CONTEXT, spaces
 
 from nas.errors import InputError
-from nas.space.count import Uniform, count, enumerate_documents
+from nas.space.conditions import Unfit
+from nas.space.count import Uniform, count
+from nas.space.enumeration import enumerate_documents
 from nas.space.space import Space
 from nas.space.suggest import Recorded
 
@@ -100,7 +102,7 @@ def test_a_range_of_real_numbers_makes_it_infinite_and_is_named() -> None:
 def test_documents_that_cannot_be_made_do_not_count() -> None:
     def context(cell: str, architecture: Any) -> Any:
         if architecture["network"][0]["k"] == 7:
-            raise InputError("too large")
+            raise Unfit("too large")
         return [{"grid": architecture["network"][0]["k"], "width": 1}]
 
     under = {"if": {"context": "grid", "at_least": 5}, "then": {"int": [1, 10]}, "else": 1}

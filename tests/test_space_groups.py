@@ -71,7 +71,7 @@ def test_an_unknown_space_or_part_is_refused_with_those_there_are(root: Path) ->
         space_files("mien", [root], {})
     with pytest.raises(InputError, match=r"no part 'plian'; did you mean 'plain'\? There are: plain"):
         space_files("mine", [root], {})
-    with pytest.raises(InputError, match="There are: none"):
+    with pytest.raises(InputError, match="there are: none"):
         space_files("mine", [root], {"architecture/cells/head": "plain"})
 
 

@@ -58,7 +58,7 @@ def test_what_has_no_key_of_a_hole_is_none(node: object) -> None:
         ({"choice": [None, None]}, "None stands twice"),
         ({"choice": [float("nan")]}, "nan is no number"),
         ({"choice": [1, 2], "step": 1}, "no field of a hole of kind choice 'step'"),
-        ({"choice": [1, 2], "default": 1}, "There are: choice"),
+        ({"choice": [1, 2], "default": 1}, "there are: choice"),
         ({"choice": [1, 2], "int": [1, 2]}, "choice and int at once"),
         ({"int": [1, 2], "float": [1, 2]}, "int and float at once"),
         ({"int": [1, 2], "stepp": 1}, "did you mean 'step'"),

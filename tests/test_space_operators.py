@@ -12,7 +12,7 @@ from test_space_shipped import SPACES, load
 
 from nas.architecture.context import context
 from nas.errors import InputError
-from nas.space.count import enumerate_documents
+from nas.space.enumeration import enumerate_documents
 from nas.space.operators import cross_over, mutate, neighbours, random_parameters
 from nas.space.space import Space
 from nas.space.suggest import Recorded

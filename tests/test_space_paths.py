@@ -87,7 +87,7 @@ def test_an_op_gets_a_new_key_but_a_hole_gets_none() -> None:
     assert find(replaced(DOCUMENT, "network.0.stride", 2), "network.0.stride") == 2
     with pytest.raises(InputError, match=r"no part of network\.stage\.depth called 'step'"):
         replaced(DOCUMENT, "network.stage.depth.step", 2)
-    with pytest.raises(InputError, match="called 'max'; There are: absent, average"):
+    with pytest.raises(InputError, match="called 'max'; there are: absent, average"):
         replaced(DOCUMENT, "cells.normal.branches.pool.max", [])
 
 
@@ -106,7 +106,7 @@ def test_a_new_key_does_not_make_its_parents() -> None:
         ("network.9.width", "no part of network called '9'"),
         ("network.-1.width", "no part of network called '-1'"),
         ("network." + "9" * 5000, "no part of network called"),
-        ("network.0.width.more", "no part of network.0.width called 'more'; There are: none"),
+        ("network.0.width.more", "no part of network.0.width called 'more'; there are: none"),
         ("", "no part of the document called ''"),
         ("network.", "no part of network called ''"),
     ],

@@ -1,7 +1,6 @@
 """Every search space that is shipped, with every part that is: its names, and that each candidate can be trained."""
 
 import os
-from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from random import Random
@@ -10,20 +9,16 @@ from typing import Any
 import pytest
 import yaml
 from built import assert_built_as_planned, on_meta
+from shipped_spaces import FOLDER, SEEDS, SPACES, candidate, fitting, load
 
-import search_spaces
 from nas.architecture import Architecture
 from nas.architecture.context import context
-from nas.architecture.plan import ShapeError
-from nas.compose import configuration
 from nas.space.groups import part_names, space_files
 from nas.space.reading import parse_document
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest, Recorded
 
 GOLDEN = Path(__file__).parent / "golden" / "parameter_names"
-FOLDER = Path(search_spaces.__file__).parent / "search"
-SPACES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
 def groups(space: str) -> set[str]:
@@ -34,22 +29,6 @@ def groups(space: str) -> set[str]:
 CHOICES = [
     (space, group, name) for space in SPACES for group in sorted(groups(space)) for name in part_names(group, [FOLDER])
 ]
-SEEDS = range(8)
-
-
-def load(space: str, *overrides: str, size: Any = 96, channels: int = 3) -> Space:
-    composed = configuration([f"+search={space}", *overrides]).space
-    assert composed is not None
-    data = {"input": {"channels": channels, "size": size}, "classes": 10}
-    return Space.from_document({**composed, "architecture": {**data, **composed["architecture"]}, "seed": 1})
-
-
-def fitting(space: Space) -> Architecture:
-    """A candidate; of some parts together not all fit, as a residual without projection behind an odd width."""
-    for seed in SEEDS:
-        with suppress(ShapeError):
-            return Architecture.from_document(space.sample(RandomSuggest(Random(seed)), context))
-    raise AssertionError("no candidate fits")
 
 
 @pytest.fixture(scope="module", params=SPACES)
@@ -72,14 +51,9 @@ def test_no_golden_file_is_left_of_a_space_that_is_gone() -> None:
     assert sorted(path.stem for path in GOLDEN.glob("*.txt")) == SPACES
 
 
-def test_every_sampled_candidate_builds_and_forwards_as_planned(space: Space) -> None:
-    for seed in range(3):
-        assert_built_as_planned(Architecture.from_document(space.sample(RandomSuggest(Random(seed)), context)))
-
-
 def test_fifty_candidates_fit_and_some_of_them_build(space: Space) -> None:
     for seed in range(50):
-        architecture = Architecture.from_document(space.sample(RandomSuggest(Random(seed)), context))
+        architecture = candidate(space, seed)
         if seed in SEEDS:
             on_meta(architecture)
 
@@ -87,15 +61,15 @@ def test_fifty_candidates_fit_and_some_of_them_build(space: Space) -> None:
 @pytest.mark.slow
 def test_fifty_candidates_build(space: Space) -> None:
     for seed in range(50):
-        on_meta(Architecture.from_document(space.sample(RandomSuggest(Random(seed)), context)))
+        on_meta(candidate(space, seed))
 
 
-@pytest.mark.parametrize("size", [8, 28, [20, 33]], ids=str)
+@pytest.mark.parametrize("size", [8, 28, [20, 33], 96], ids=str)
 @pytest.mark.parametrize("name", SPACES)
-def test_candidates_build_for_small_and_oblong_images_too(name: str, size: Any) -> None:
+def test_every_candidate_builds_and_forwards_as_planned_for_large_small_and_oblong_images(name: str, size: Any) -> None:
     space = load(name, size=size, channels=1)
     for seed in range(3):
-        assert_built_as_planned(Architecture.from_document(space.sample(RandomSuggest(Random(seed)), context)))
+        assert_built_as_planned(candidate(space, seed))
 
 
 @pytest.mark.parametrize(("space", "group", "name"), CHOICES)
@@ -158,6 +132,4 @@ def test_only_the_holes_of_cells_in_use_are_asked_for(space: Space) -> None:
 
 def test_most_parameters_make_a_difference(space: Space) -> None:
     """A space whose candidates are mostly the same network would waste its search."""
-    samples = (space.sample(RandomSuggest(Random(seed)), context) for seed in range(30))
-    digests = {Architecture.from_document(sample).digest for sample in samples}
-    assert len(digests) >= 27
+    assert len({candidate(space, seed).digest for seed in range(30)}) >= 27

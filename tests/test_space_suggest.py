@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.errors import InputError
+from nas.space.holes import Choice, Integer
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest, Recorded
 
@@ -37,9 +38,9 @@ def test_replaying_what_was_chosen_at_random_repeats_the_document(training: dict
 
 def test_random_values_reach_every_option_and_both_ends() -> None:
     suggest = RandomSuggest(Random(0))
-    assert {suggest.choice("c", ("a", "b", None)) for _ in range(100)} == {"a", "b", None}
-    assert {suggest.integer("i", 2, 8, 3, False) for _ in range(100)} == {2, 5, 8}
-    assert {suggest.integer("i", 1, 4, 1, True) for _ in range(200)} == {1, 2, 3, 4}
+    assert {suggest("c", Choice(("a", "b", None))) for _ in range(100)} == {"a", "b", None}
+    assert {suggest("i", Integer(2, 8, 3)) for _ in range(100)} == {2, 5, 8}
+    assert {suggest("i", Integer(1, 4, log=True)) for _ in range(200)} == {1, 2, 3, 4}
 
 
 @pytest.mark.parametrize(

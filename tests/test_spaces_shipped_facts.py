@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from documents import HEAD
 from test_space_shipped import load
 from torch import Tensor, nn
 
@@ -23,8 +24,6 @@ from nas.network import build_network
 from nas.space.reading import read_document
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest, Recorded
-
-HEAD = [{"op": "global_pool"}, {"op": "linear", "width": "classes"}]
 
 
 def candidates(space: Space, count: int = 30) -> Iterator[tuple[dict[str, Any], Architecture]]:

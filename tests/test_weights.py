@@ -225,9 +225,9 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_export_to_a_library_that_has_no_such_network_is_refused(googlenet: Network) -> None:
-    with pytest.raises(InputError, match=r"no naming for this network called 'timm';.*There are: torchvision"):
+    with pytest.raises(InputError, match=r"no naming for this network called 'timm';.*there are: torchvision"):
         export_weights(googlenet, "timm")
-    with pytest.raises(InputError, match=r"There are: none"):
+    with pytest.raises(InputError, match=r"there are: none"):
         export_weights(tiny(), "torchvision")
 
 

@@ -14,7 +14,7 @@ from nas.architecture.context import context
 from nas.compose import configuration
 from nas.search.proposal import Candidate, propose
 from nas.search.spaces import at_data
-from nas.space.count import enumerate_documents
+from nas.space.enumeration import enumerate_documents
 from nas.space.holes import Scalar
 from nas.space.space import Space
 from nas.space.suggest import Recorded

@@ -22,17 +22,16 @@ from nas.architecture.shapes import Shape
 from nas.architecture.variants import varied
 from nas.errors import InputError
 from nas.space.conditions import is_open
-from nas.space.holes import Alternatives, Choice, Hole, Integer, Scalar
+from nas.space.holes import Parameters, Scalar
 from nas.space.influence import settled
-from nas.space.replay import Keeping
 from nas.space.space import Space
-from nas.space.suggest import RandomSuggest
+from nas.space.suggest import RandomSuggest, Recorded
 from nas.space.ways import Way, Ways
 
 BUDGET = 20_000
 TRIES = 20
-
-Parameters = dict[str, Scalar]
+FEW = 64
+"""So many values of a hole are all tried."""
 
 
 @dataclass(frozen=True)
@@ -100,23 +99,13 @@ def cell_parameters(space: Space, place: Place, cell: Node, width: int | None = 
     distance, before = _distance(made, wanted), math.inf
     while distance < before:
         before = distance
-        for name, value in [(hole, value) for hole in parameters for value in _few_values(space.holes[hole])]:
+        few = [(name, values) for name in parameters if len(values := space.holes[name].values) <= FEW]
+        for name, value in [(name, value) for name, values in few for value in values]:
             changed = {**parameters, name: value}
             other = _made(space, place, {**place.around, **changed})
             if other and elements(other, STRUCTURE) == target and _distance(other, wanted) < distance - 1e-9:
                 parameters, distance = changed, _distance(other, wanted)
     return parameters
-
-
-def _few_values(hole: Hole) -> Sequence[Scalar]:
-    """The values of a hole that has not too many to try them all."""
-    match hole:
-        case Choice(options=options) | Alternatives(options=options):
-            return tuple(options)
-        case Integer(low=low, high=high, step=step) if high - low < 64 * step:
-            return range(low, high + 1, step)
-        case _:
-            return ()
 
 
 def has_sides(cell: Node) -> bool:
@@ -153,11 +142,11 @@ def _solutions(space: Space, place: Place, target: tuple[Element, ...]) -> Itera
 def _made(space: Space, place: Place, values: Mapping[str, Scalar]) -> Node | None:
     """The first copy of the cell in a document with these parameters; None if there is no such document."""
     for seed in range(TRIES):
-        keeping = Keeping(values, RandomSuggest(Random(seed)))
+        recorded = Recorded(values, RandomSuggest(Random(seed)))
         with suppress(InputError):
-            architecture = Architecture.from_document(space.sample(keeping, context)["architecture"])
+            architecture = Architecture.from_document(space.sample(recorded, context)["architecture"])
             node = next(node for node in architecture.plan.children if node.name == place.name)
-            if node.children and set(values) <= set(keeping.parameters):
+            if node.children and set(values) <= set(recorded.parameters):
                 return node.children[0]
     return None
 

@@ -16,8 +16,8 @@ from nas.space.count import count
 from nas.space.holes import Scalar
 from nas.space.influence import settled
 from nas.space.match import NoMatch
-from nas.space.replay import Keeping
 from nas.space.space import Space
+from nas.space.suggest import Recorded, first
 from nas.space.ways import Ways
 
 BUDGET = 100_000
@@ -79,9 +79,9 @@ def _solutions(
         if key in seen:
             continue
         seen.add(key)
-        keeping = Keeping(way.values)
+        recorded = Recorded(way.values, first)
         with suppress(InputError):  # assumed of a condition what does not hold
-            document: Mapping[str, Any] = space.sample(keeping, context)
+            document: Mapping[str, Any] = space.sample(recorded, context)
             same = Architecture.from_document(document["architecture"]).digest == architecture.digest
-            if same and set(way.values) <= set(keeping.parameters):
-                yield way.values, {n: v for n, v in keeping.parameters.items() if not n.startswith("training.")}
+            if same and set(way.values) <= set(recorded.parameters):
+                yield way.values, {n: v for n, v in recorded.parameters.items() if not n.startswith("training.")}

@@ -21,9 +21,10 @@ from nas.architecture.ops import (
 )
 from nas.architecture.shapes import Shape, is_map, written
 from nas.errors import InputError
+from nas.space.conditions import Unfit
 
 
-class ShapeError(InputError):
+class ShapeError(Unfit):
     """A well-formed network that cannot take the input it is given: some op does not fit what comes in."""
 
 

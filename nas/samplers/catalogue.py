@@ -18,9 +18,9 @@ from nas.architecture.context import context
 from nas.architecture.plan import ShapeError
 from nas.cost import Cost, cost
 from nas.samplers.structure import structure
-from nas.space.count import count, enumerate_documents
-from nas.space.holes import Choice, Hole, Integer, Real, Scalar
-from nas.space.operators import Parameters, mutate, random_parameters
+from nas.space.enumeration import listed
+from nas.space.holes import Choice, Hole, Integer, Parameters, Real, Scalar
+from nas.space.operators import mutate, random_parameters
 from nas.space.space import Space
 from nas.space.suggest import Recorded
 
@@ -34,9 +34,6 @@ REMEMBERED_SETS = 1_000
 
 GROUPS = ("choices", "ways", "layers", "numbers")
 """What holes are filled with, how often which way and layer occurs, and what is measured: price, depth, lengths."""
-
-SMALL = 5_000
-"""Documents of a space that can be listed in seconds."""
 
 REMEMBERED = 50_000
 """Documents; all are forgotten when there are more."""
@@ -124,10 +121,7 @@ class Catalogue:
 
     @cached_property
     def _all(self) -> Sequence[Looked]:
-        there = count(self.space, context)
-        if there.ranges or there.documents > SMALL:
-            return ()
-        looked = map(self.look, enumerate_documents(self.space, context))
+        looked = map(self.look, listed(self.space, context) or ())
         return [each for each in looked if each is not None]
 
     def _made(self, make: Callable[[], Parameters]) -> Looked | None:

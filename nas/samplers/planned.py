@@ -16,7 +16,7 @@ from nas.errors import InputError
 from nas.samplers.catalogue import Catalogue, Looked
 from nas.samplers.history import Past, history
 from nas.space.holes import Alternatives, Choice, Hole, Integer, Real, Scalar
-from nas.space.replay import Keeping
+from nas.space.operators import completed
 from nas.space.suggest import RandomSuggest
 
 TRIES = 40
@@ -85,12 +85,10 @@ class PlannedSampler(BaseSampler):
         return self.random.choice(left) if left else None
 
     def _completed(self, given: Mapping[str, Scalar]) -> Mapping[str, Scalar]:
-        keeping = Keeping(given, RandomSuggest(self.random))
         try:
-            self.catalogue.space.sample(keeping, context)
+            return completed(self.catalogue.space, given, RandomSuggest(self.random), context)
         except InputError:  # what is given fits no document, which the trial itself will show
             return {}
-        return keeping.parameters
 
 
 def keys(past: Sequence[Past]) -> set[str]:

@@ -15,8 +15,8 @@ from nas.errors import InputError
 from nas.search.proposal import Candidate
 from nas.search.start import cell_point, read_source
 from nas.space.holes import Scalar
-from nas.space.replay import Keeping
 from nas.space.space import Space
+from nas.space.suggest import Recorded, first
 from nas.training.recipe import Training
 from nas.training.starting import fingerprint, tried
 
@@ -122,7 +122,7 @@ def candidate_of(
     Raises:
         InputError: it cannot be made so; says why.
     """
-    filled = Keeping({**parameters, **baseline.parameters})
+    filled = Recorded({**parameters, **baseline.parameters}, first)
     document = baseline.architecture or space.sample(filled, context)["architecture"]
     classes = space.document["architecture"]["classes"]
 

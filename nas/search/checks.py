@@ -1,7 +1,7 @@
 """What a search is tried with before anything is written: its space, its sampler and its pruner."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -16,7 +16,7 @@ from nas.search.objectives import ONE, Objectives
 from nas.search.proposal import Misfit, TrialSuggest, propose
 from nas.search.pruning import PeerPruner
 from nas.search.samplers import SeededSampler
-from nas.space.holes import Alternatives, Choice, Scalar, Suggest
+from nas.space.holes import Alternatives, Choice, Hole, Integer, Real, Scalar, Suggest
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest
 
@@ -30,17 +30,12 @@ class Spread:
     random: Random
     _used: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def choice(self, name: str, options: Sequence[Scalar]) -> Scalar:
+    def __call__(self, name: str, hole: Hole) -> Scalar:
+        options = (hole.low, hole.high) if isinstance(hole, Integer | Real) else hole.values
         least = min(self._used[name, repr(option)] for option in options)
         value = self.random.choice([option for option in options if self._used[name, repr(option)] == least])
         self._used[name, repr(value)] += 1
         return value
-
-    def integer(self, name: str, low: int, high: int, step: int, log: bool) -> int:
-        return high if self.choice(name, ("low", "high")) == "high" else low
-
-    def real(self, name: str, low: float, high: float, log: bool) -> float:
-        return high if self.choice(name, ("low", "high")) == "high" else low
 
 
 def check_space(space: Space) -> None:

@@ -11,7 +11,8 @@ from nas.architecture.context import context
 from nas.architecture.derivation import GaveUp
 from nas.architecture.matching import multiplicity
 from nas.architecture.plan import ShapeError
-from nas.space.count import Uniform, count, enumerate_documents
+from nas.space.count import Uniform, count
+from nas.space.enumeration import enumerate_documents
 from nas.space.holes import Scalar
 from nas.space.space import Space
 from nas.space.suggest import Recorded

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from nas.architecture.context import context
 from nas.architecture.plan import ShapeError
 from nas.cost import Cost, cost
 from nas.search.options import Budget
-from nas.space.holes import Scalar, Suggest
+from nas.space.holes import Hole, Integer, Real, Scalar, Suggest
 from nas.space.space import Space
 from nas.space.suggest import Recorded
 from nas.training.recipe import Training
@@ -25,14 +25,14 @@ class TrialSuggest:
 
     trial: BaseTrial
 
-    def choice(self, name: str, options: Sequence[Scalar]) -> Scalar:
-        return self.trial.suggest_categorical(name, options)
-
-    def integer(self, name: str, low: int, high: int, step: int, log: bool) -> int:
-        return self.trial.suggest_int(name, low, high, step=step, log=log)
-
-    def real(self, name: str, low: float, high: float, log: bool) -> float:
-        return self.trial.suggest_float(name, low, high, log=log)
+    def __call__(self, name: str, hole: Hole) -> Scalar:
+        match hole:
+            case Integer(low=low, high=high, step=step, log=log):
+                return self.trial.suggest_int(name, low, high, step=step, log=log)
+            case Real(low=low, high=high, log=log):
+                return self.trial.suggest_float(name, low, high, log=log)
+            case _:
+                return self.trial.suggest_categorical(name, hole.values)
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,14 @@ from nas.search.options import SearchOptions
 from nas.search.proposal import Candidate, Misfit, TrialSuggest, excess, propose
 from nas.search.samplers import SeededSampler
 from nas.search.study import trials
-from nas.space.count import Parameters, count, enumerate_documents
+from nas.space.enumeration import listed
+from nas.space.holes import Parameters
 from nas.space.space import Space
 from nas.space.suggest import Recorded
 
 PATIENCE = 20  # twins and misfits in a row after which the sampler is helped out; halved each time it was in vain
 GIVE_UP_AFTER = 300  # ... and after which a space that is too large to be listed counts as exhausted
 AT_ONCE = 25  # proposals after which other work comes first
-LISTED = 5_000  # documents of a space that is small enough to be listed, in seconds
 
 
 class End(Protocol):
@@ -190,9 +190,8 @@ class Proposer:
 
 def _all_documents(space: Space, seed: int) -> Iterator[Parameters] | None:
     """The parameters of all documents of the space in a random order; None if they are too many, or infinite."""
-    there = count(space, context)
-    if there.ranges or there.documents > LISTED:
+    documents = listed(space, context)
+    if documents is None:
         return None
-    documents = list(enumerate_documents(space, context))
     Random(seed).shuffle(documents)
     return iter(documents)

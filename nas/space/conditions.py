@@ -2,18 +2,25 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any
 
-from nas.errors import InputError, unknown
-from nas.space.holes import Alternatives, Choice, Hole, Scalar, is_hole
+from nas.errors import InputError, need_one_of, refuse_unknown
+from nas.space.holes import Hole, Integer, Real, Scalar, is_hole, is_number
 
-Context = Callable[[str, Mapping[str, Any]], Sequence[Mapping[str, int]]]
+Uses = Sequence[Mapping[str, int]]
+"""What comes in at each use of a cell: `CONTEXTS` with their numbers."""
+
+Context = Callable[[str, Mapping[str, Any]], Uses]
 """Tells conditions on a context what they ask: `context(cell, architecture)`.
 
 `cell` is the path of the cell that holds the condition, such as `cells.normal`, or "" outside of cells; `architecture`
-is complete, with what has not been chosen yet at its first option. The answer has one mapping of `CONTEXTS` to numbers
-for each use of the cell.
+is complete, with what has not been chosen yet at its first option. Raises `Unfit` where there is no answer.
 """
+
+
+class Unfit(InputError):
+    """A document whose ops do not fit one another, so that nobody can tell what comes into its cells."""
+
 
 CONTEXTS = ("grid", "width")
 """grid: the smaller side of the map that comes in. width: its channels."""
@@ -33,7 +40,7 @@ class OnParameter:
     def holds(self, value: Scalar) -> bool:
         if self.accepted is not None:
             return value in self.accepted
-        return _is_number(value) and _within(value, self.at_least, self.at_most)
+        return is_number(value) and _within(value, self.at_least, self.at_most)
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class OnContext:
     at_least: float | None = None
     at_most: float | None = None
 
-    def holds(self, uses: Sequence[Mapping[str, int]]) -> bool:
+    def holds(self, uses: Uses) -> bool:
         """False if there are no uses, as for a hole that is not asked for."""
         return bool(uses) and all(_within(use[self.asks], self.at_least, self.at_most) for use in uses)
 
@@ -73,9 +80,7 @@ def is_open(node: object) -> bool:
 
 def read_conditional(node: Mapping[str, Any], place: str) -> Conditional:
     """What `node` writes; `is_conditional(node)` must be true. Raises `InputError` where it is malformed."""
-    for key in node:
-        if key not in FIELDS:
-            raise unknown(place, "field of a value under a condition", key, FIELDS)
+    refuse_unknown(place, "field of a value under a condition", node, FIELDS)
     for key in ("then", "else"):
         if key not in node:
             raise InputError(f"{place}: a value under a condition needs {key}, which may be null")
@@ -85,16 +90,15 @@ def read_conditional(node: Mapping[str, Any], place: str) -> Conditional:
 def _read_test(test: Any, place: str) -> Test:
     match test:
         case {"parameter": str() as name}:
-            _refuse_unknown(test, ("parameter", "is", "in", "at_least", "at_most"), place)
+            refuse_unknown(place, "field of a condition", test, ("parameter", "is", "in", "at_least", "at_most"))
             kinds = [key for key in ("is", "in") if key in test]
             if len(kinds) + ("at_least" in test or "at_most" in test) != 1:
                 raise InputError(f"{place}: needs one of is, in, and a range of at_least and at_most; got {test!r:.80}")
             accepted = None if not kinds else _read_accepted([test["is"]] if "is" in test else test["in"], place)
             return OnParameter(name, accepted, *_read_range(test, place))
         case {"context": asks}:
-            _refuse_unknown(test, ("context", "at_least", "at_most"), place)
-            if asks not in CONTEXTS:
-                raise unknown(f"{place}.context", "context", asks, CONTEXTS)
+            refuse_unknown(place, "field of a condition", test, ("context", "at_least", "at_most"))
+            need_one_of(f"{place}.context", "context", asks, CONTEXTS)
             if "at_least" not in test and "at_most" not in test:
                 raise InputError(f"{place}: needs at_least or at_most")
             return OnContext(asks, *_read_range(test, place))
@@ -102,15 +106,9 @@ def _read_test(test: Any, place: str) -> Test:
             raise InputError(f"{place}: expected {{parameter: NAME, ...}} or {{context: ...}}; got {test!r:.80}")
 
 
-def _refuse_unknown(test: Mapping[str, Any], known: Sequence[str], place: str) -> None:
-    for key in test:
-        if key not in known:
-            raise unknown(place, "field of a condition", key, known)
-
-
 def _read_accepted(values: Any, place: str) -> tuple[Scalar, ...]:
     match values:
-        case [_, *_] if all(value is None or isinstance(value, str | bool | int | float) for value in values):
+        case [_, *_] if all(isinstance(value, Scalar) for value in values):
             return tuple(values)
         case _:
             raise InputError(f"{place}: is takes a scalar, in a list of at least one; got {values!r:.60}")
@@ -118,7 +116,7 @@ def _read_accepted(values: Any, place: str) -> tuple[Scalar, ...]:
 
 def _read_range(test: Mapping[str, Any], place: str) -> tuple[float | None, float | None]:
     for key in ("at_least", "at_most"):
-        if key in test and not _is_number(test[key]):
+        if key in test and not is_number(test[key]):
             raise InputError(f"{place}.{key}: expected a number; got {test[key]!r:.60}")
     low, high = test.get("at_least"), test.get("at_most")
     if low is not None and high is not None and low > high:
@@ -132,19 +130,15 @@ def check_answerable(test: OnParameter, hole: Hole, place: str) -> None:
     A range that leaves a narrowed hole outside is no error.
     """
     match hole:
-        case Choice(options=options) | Alternatives(options=options):
-            if test.accepted is not None and not any(map(test.holds, options)):
-                asked = " or ".join(map(repr, test.accepted))
-                raise InputError(f"{place}: asks whether {test.name} is {asked}; its options are {list(options)}")
-            if test.accepted is None and not all(map(_is_number, options)):
-                raise InputError(f"{place}: asks for a range of {test.name}; its options are {list(options)}")
-        case _:
-            if test.accepted is not None and not all(map(_is_number, test.accepted)):
+        case Integer() | Real():
+            if test.accepted is not None and not all(map(is_number, test.accepted)):
                 raise InputError(f"{place}: asks whether {test.name} is {list(test.accepted)}; it is a number")
-
-
-def _is_number(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+        case _:
+            if test.accepted is not None and not any(map(test.holds, hole.values)):
+                asked = " or ".join(map(repr, test.accepted))
+                raise InputError(f"{place}: asks whether {test.name} is {asked}; its options are {list(hole.values)}")
+            if test.accepted is None and not all(map(is_number, hole.values)):
+                raise InputError(f"{place}: asks for a range of {test.name}; its options are {list(hole.values)}")
 
 
 def _within(value: float, low: float | None, high: float | None) -> bool:

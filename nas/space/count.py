@@ -1,21 +1,19 @@
 """How many documents a space holds: all ways to fill its holes are counted, one by one or without being made."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
 from nas.errors import InputError
-from nas.space.conditions import Context, OnParameter, Test, is_conditional, is_open, read_conditional
+from nas.space.conditions import Context, OnParameter, Test, Uses, is_conditional, is_open, read_conditional
+from nas.space.filling import named_cell, role_below
 from nas.space.grouping import Group, groups
-from nas.space.holes import Alternatives, Choice, Hole, Real, Scalar, is_hole, read_hole
+from nas.space.holes import Alternatives, Choice, Hole, Parameters, Real, Scalar, is_hole, own
 from nas.space.influence import influences
 from nas.space.paths import item_path, join
-from nas.space.replay import Keeping, Scripted, Unfit, listening
 from nas.space.space import SECTIONS, Space
-
-Parameters = dict[str, Scalar]
+from nas.space.suggest import Recorded, first
 
 
 @dataclass(frozen=True)
@@ -33,24 +31,6 @@ class Count:
     def __str__(self) -> str:
         whole = f"{self.documents:,}"
         return f"infinite ({whole} with one value for each of {', '.join(self.ranges)})" if self.ranges else whole
-
-
-def enumerate_documents(space: Space, context: Context | None = None) -> Iterator[Parameters]:
-    """The parameters of every document of the space, each once, in the order of its holes and options.
-
-    Raises:
-        InputError: a hole takes any number of a range, so that there is no end.
-    """
-    scripted = Scripted()
-    ask = listening(context, {}) if context else None
-    while True:
-        try:
-            space.sample(scripted, ask)
-            yield scripted.parameters
-        except Unfit:
-            pass
-        if not scripted.advance():
-            return
 
 
 def count(space: Space, context: Context | None = None, fixed: Mapping[str, Scalar] | None = None) -> Count:
@@ -86,13 +66,16 @@ class Uniform:
         raise AssertionError(place)
 
 
+Told = frozenset[tuple[str, tuple[object, ...]]]
+"""Of holes that conditions depend on: the value, if it has to be known, and what each test says of it."""
+
+
 @dataclass(frozen=True)
 class _State:
     """What the rest of a document can depend on: cells named so far, in order, and what conditions ask."""
 
     used: tuple[str, ...] = ()
-    told: frozenset[tuple[str, tuple[object, ...]]] = frozenset()
-    """Of holes that conditions depend on: the value, if it has to be known, and what each test says of it."""
+    told: Told = frozenset()
 
 
 @dataclass(frozen=True)
@@ -103,7 +86,7 @@ class _Way:
     example: Parameters
 
 
-_Ways = dict[_State, _Way]
+_Ways = Mapping[_State, _Way]
 
 
 @dataclass
@@ -122,7 +105,7 @@ class _Counting:
     cell: str = ""
     tests: dict[str, list[OnParameter]] = field(default_factory=dict)
     cells: frozenset[str] = frozenset()
-    answers: dict[tuple[str, frozenset[tuple[str, tuple[object, ...]]]], Any] = field(default_factory=dict)
+    answers: dict[tuple[str, Told], Uses | None] = field(default_factory=dict)
 
     def ways(self) -> _Ways:
         for _, conditional in self.space.conditions:
@@ -141,54 +124,65 @@ class _Counting:
                 conditional = read_conditional(node, path)
                 yes, no = self._split(conditional.test, ways)
                 then = self.fold(conditional.then, path, role, yes)
-                return self._together([then, self.fold(conditional.otherwise, join(path, "else"), role, no)])
+                otherwise = self.fold(conditional.otherwise, join(path, "else"), role, no)
+                return self._together([*then.items(), *otherwise.items()])
             case dict() if is_hole(node):
-                return self._hole(read_hole(node, path), path, role, ways)
+                return self._hole(self.space.holes[path], path, role, ways)
             case {"cells": dict() as cells} if not is_open(cells):
                 self.cells = frozenset(cells)
                 rest = {key: value for key, value in node.items() if key != "cells"}
                 return self._fold_used(cells, join(path, "cells"), self.fold(rest, path, "", ways))
             case dict():
                 for key, value in node.items():
-                    ways = self.fold(value, join(path, key), _ROLES.get(key, "word" if role == "word" else ""), ways)
+                    ways = self.fold(value, join(path, key), role_below(role, key), ways)
                 return ways
             case list():
                 for item in node:
-                    ways = self.fold(item, item_path(path, item), "word" if role == "word" else "", ways)
+                    ways = self.fold(item, item_path(path, item), role_below(role), ways)
                 return ways
             case _:
-                return self._with(path, node, role, ways)
+                if path in self.tests:  # as that of a hole that was closed
+                    ways = self._together([(self._told(state, path, node), way) for state, way in ways.items()])
+                return self._used(node, role, ways)
 
     def _fold_used(self, cells: Mapping[str, Any], path: str, ways: _Ways) -> _Ways:
         """Fills the cells in use, in the order in which they are named; a cell may name others."""
-        done: list[_Ways] = []
+        done: list[tuple[_State, _Way]] = []
         position = 0
         while ways:
-            done.append({state: way for state, way in ways.items() if len(state.used) == position})
-            by_name: dict[str, _Ways] = {}
+            by_name: dict[str, dict[_State, _Way]] = {}
             for state, way in ways.items():
                 if len(state.used) > position:
                     by_name.setdefault(state.used[position], {})[state] = way
-            filled = []
+                else:
+                    done.append((_State((), state.told), way))
+            filled: list[tuple[_State, _Way]] = []
             for name, some in by_name.items():
                 self.cell = join(path, name)
-                filled.append(self.fold(cells[name], self.cell, "", some))
+                filled += self.fold(cells[name], self.cell, "", some).items()
             self.cell = ""
             ways = self._together(filled)
             position += 1
-        return self._together([{_State((), state.told): way} for some in done for state, way in some.items()])
+        return self._together(done)
 
     def _hole(self, hole: Hole, path: str, role: str, ways: _Ways) -> _Ways:
-        if isinstance(hole, Real) and hole.low < hole.high and path not in self.fixed:
-            self.ranges[path] = None
-        found: list[_Ways] = []
-        for group in groups(hole, self._tells_apart(hole, path, role), self.fixed, path):
-            chosen = self._chosen(path, group, ways)
+        several: Iterable[Group]
+        if path in self.fixed:
+            several = [Group((value,)) for value in own(hole, self.fixed[path])]
+        else:
+            several = groups(hole, self._tells_apart(hole, path, role))
+            if isinstance(hole, Real) and not hole.values:
+                self.ranges[path] = None
+        found: list[tuple[_State, _Way]] = []
+        for group in several:
+            value = group.values[0]
+            told = [(self._told(state, path, value), self._more(way, path, group)) for state, way in ways.items()]
+            chosen = self._together(told)
             if isinstance(hole, Alternatives):
-                name = str(group.values[0])
-                found.append(self.fold(hole.options[name], join(path, name), role, chosen))
+                chosen = self.fold(hole.options[str(value)], join(path, str(value)), role, chosen)
             else:
-                found.append(self._used(group.values[0], role, chosen))
+                chosen = self._used(value, role, chosen)
+            found += chosen.items()
         return self._together(found)
 
     def _tells_apart(self, hole: Hole, path: str, role: str) -> Sequence[OnParameter] | None:
@@ -197,19 +191,9 @@ class _Counting:
             return None
         return self.tests.get(path, [])
 
-    def _chosen(self, path: str, group: Group, ways: _Ways) -> _Ways:
-        chosen: list[_Ways] = []
-        for state, way in ways.items():
-            value = group.draw(self.random) if self.random else group.values[0]
-            more = _Way(way.number * group.number, {**way.example, path: value})
-            chosen.append({self._told(state, path, group.values[0]): more})
-        return self._together(chosen)
-
-    def _with(self, path: str, value: Scalar, role: str, ways: _Ways) -> _Ways:
-        """A value that stands in the document: it may answer a condition, as a hole that was closed, or name a cell."""
-        if path in self.tests:
-            ways = self._together([{self._told(state, path, value): way} for state, way in ways.items()])
-        return self._used(value, role, ways)
+    def _more(self, way: _Way, path: str, group: Group) -> _Way:
+        value = group.draw(self.random) if self.random else group.values[0]
+        return _Way(way.number * len(group.values), {**way.example, path: value})
 
     def _told(self, state: _State, path: str, value: Scalar) -> _State:
         if any(name == path for name, _ in state.told):
@@ -221,21 +205,17 @@ class _Counting:
         return replace(state, told=state.told | {(path, (shown, *(test.holds(value) for test in tests)))})
 
     def _used(self, value: Scalar, role: str, ways: _Ways) -> _Ways:
-        name = value
-        if role == "ref" and isinstance(value, str):
-            name = value.split(".")[1] if value.startswith("cells.") else None
-        if not role or name not in self.cells:
+        """The ways once a value stands in the document that may name a cell."""
+        name = named_cell(value, role)
+        if name not in self.cells:
             return ways
-        return self._together(
-            [
-                {state if name in state.used else replace(state, used=(*state.used, str(name))): way}
-                for state, way in ways.items()
-            ]
-        )
+        used = [state if name in state.used else replace(state, used=(*state.used, name)) for state in ways]
+        return self._together(zip(used, ways.values(), strict=True))
 
     def _split(self, test: Test, ways: _Ways) -> tuple[_Ways, _Ways]:
-        yes: _Ways = {}
-        no: _Ways = {}
+        """The ways in which the test holds, and the others."""
+        yes: dict[_State, _Way] = {}
+        no: dict[_State, _Way] = {}
         for state, way in ways.items():
             match test:
                 case OnParameter(name=name):
@@ -249,32 +229,21 @@ class _Counting:
             (yes if holds else no)[state] = way
         return yes, no
 
-    def _uses(self, state: _State, way: _Way) -> Any:
+    def _uses(self, state: _State, way: _Way) -> Uses | None:
         """What the context says of the present cell; None if the document does not fit together."""
         key = (self.cell, state.told)
         if key not in self.answers:
-            assert self.context is not None
-            heard: dict[str, Any] = {}
-            with suppress(Unfit):
-                self.space.sample(Keeping(way.example), listening(self.context, heard))
-            self.answers[key] = heard.get(self.cell)
+            self.answers[key] = self.space.uses(Recorded(way.example, first), self.context).get(self.cell)
         return self.answers[key]
 
-    def _together(self, several: Sequence[_Ways]) -> _Ways:
-        if len(several) == 1:
-            return several[0]
-        found: _Ways = {}
-        for ways in several:
-            for state, way in ways.items():
-                before = found.get(state)
-                if before is None:
-                    found[state] = way
-                    continue
+    def _together(self, ways: Iterable[tuple[_State, _Way]]) -> _Ways:
+        """Ways that end in the same state become one."""
+        found: dict[_State, _Way] = {}
+        for state, way in ways:
+            if (before := found.get(state)) is None:
+                found[state] = way
+            else:
                 number = before.number + way.number
-                first = self.random is None or self.random.randrange(number) < before.number
-                found[state] = _Way(number, before.example if first else way.example)
+                earlier = self.random is None or self.random.randrange(number) < before.number
+                found[state] = _Way(number, before.example if earlier else way.example)
         return found
-
-
-_ROLES = {"cell": "cell", "ref": "ref", **dict.fromkeys(("values", "each", "default_values"), "word")}
-"""How strings under these keys name cells that are in use."""

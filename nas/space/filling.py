@@ -1,35 +1,36 @@
 """Fills the holes of a document: what is chosen, what follows from it, and which cells are in use."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from nas.errors import InputError
-from nas.space.conditions import Conditional, Context, OnParameter, is_conditional, is_open, read_conditional
-from nas.space.holes import Alternatives, Scalar, Suggest, is_hole, read_hole
+from nas.space.conditions import Conditional, Context, OnParameter, Uses, is_conditional, is_open, read_conditional
+from nas.space.holes import Alternatives, Hole, Parameters, Scalar, Suggest, is_hole
 from nas.space.paths import item_path, join
 from nas.space.references import is_reference, resolve_references
-from nas.space.suggest import First
+from nas.space.suggest import first
 
 
 @dataclass
 class Filling:
-    """One pass over a document, section by section.
+    """One pass over the document that has the `holes`, section by section.
 
-    `architecture` is that section as far as it has been filled; `watched` are the names that conditions ask for.
+    `watched` are the names that conditions ask for; `architecture` is that section as far as it has been filled.
     """
 
+    holes: Mapping[str, Hole]
+    watched: frozenset[str]
     suggest: Suggest
     context: Context | None
-    architecture: Any
-    watched: frozenset[str]
-    values: dict[str, Scalar] = field(default_factory=dict)
+    architecture: Any = None
+    values: Parameters = field(default_factory=dict)
     """What the watched holes have been filled with."""
     missed: dict[str, str] = field(default_factory=dict)
     """Watched holes that a condition has found without a value, each with that condition's path."""
     cell: str = ""
     """The path of the cell that is being filled."""
-    uses: dict[str, Sequence[Mapping[str, int]]] = field(default_factory=dict)
+    uses: dict[str, Uses] = field(default_factory=dict)
     """What `context` has said of each cell."""
 
     def filled(self, section: Any, prefix: str) -> Any:
@@ -46,8 +47,8 @@ class Filling:
                     return self.fill(conditional.then, path)
                 return self.fill(conditional.otherwise, join(path, "else"))
             case dict() if is_hole(node):
-                hole = read_hole(node, path)
-                value = hole.fill(path, self.suggest)
+                hole = self.holes[path]
+                value = self.suggest(path, hole)
                 self._remember(path, value)
                 if isinstance(hole, Alternatives):
                     return self.fill(hole.options[str(value)], join(path, str(value)))
@@ -103,43 +104,45 @@ class Filling:
                     raise InputError(f"{path}: depends on its cell's {test.asks}, but all cells together are a choice")
                 return self.context is not None and test.holds(self._uses(self.context))
 
-    def _uses(self, context: Context) -> Sequence[Mapping[str, int]]:
+    def _uses(self, context: Context) -> Uses:
         """What `context` says of the present cell, with it and all that comes after it at its first options."""
         if self.cell not in self.uses:
             before = {name: value for name, value in self.values.items() if not name.startswith(f"{self.cell}.")}
-            first = Filling(First(), None, None, self.watched, before)
-            self.uses[self.cell] = context(self.cell, first.filled(self.architecture, ""))
+            rest = Filling(self.holes, self.watched, first, None, values=before)
+            self.uses[self.cell] = context(self.cell, rest.filled(self.architecture, ""))
         return self.uses[self.cell]
 
 
-def used_cells(node: Any) -> Iterator[str]:
+def used_cells(node: Any, role: str = "") -> Iterator[str]:
     """Names of cells that ops name, are handed as a value (`cell: $inner`), or that a reference leads into."""
     match node:
+        case str() if (name := named_cell(node, role)) is not None:
+            yield name
         case dict():
             for key, value in node.items():
-                match key, value:
-                    case "cell", str():
-                        yield value
-                    case "values" | "each" | "default_values", _:
-                        yield from _words(value)
-                    case "ref", str() if value.startswith("cells."):
-                        yield value.split(".")[1]
-                yield from used_cells(value)
+                yield from used_cells(value, role_below(role, key))
         case list():
             for item in node:
-                yield from used_cells(item)
+                yield from used_cells(item, role_below(role))
 
 
-def _words(node: Any) -> Iterator[str]:
-    match node:
-        case str():
-            yield node
-        case dict():
-            for value in node.values():
-                yield from _words(value)
-        case list():
-            for item in node:
-                yield from _words(item)
+_ROLES = {"cell": "cell", "ref": "ref", **dict.fromkeys(("values", "each", "default_values"), "value")}
+
+
+def role_below(role: str, key: str = "") -> str:
+    """How strings name cells under a key, or in a list, of what has the given role: "" if they do not."""
+    return _ROLES.get(key, "value" if role == "value" else "")
+
+
+def named_cell(value: object, role: str) -> str | None:
+    """The name of the cell that a value names, if it names one."""
+    match role, value:
+        case "ref", str() if value.startswith("cells."):
+            return value.split(".")[1]
+        case "cell" | "value", str():
+            return value
+        case _:
+            return None
 
 
 def is_complete(node: Any) -> bool:

@@ -1,25 +1,15 @@
-"""The four kinds of hole, read from `{choice: ...}`, `{int: ...}` and `{float: ...}`."""
+"""The four kinds of hole, read from `{choice: ...}`, `{int: ...}` and `{float: ...}`, and what can fill them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, TypeGuard
 
-from nas.errors import InputError, unknown
+from nas.errors import InputError, refuse_unknown
 
 Scalar = str | int | float | bool | None
 
-
-class Suggest(Protocol):
-    """Whoever fills holes: an Optuna trial, recorded parameters, a random generator.
-
-    `name` is the hole's path; the answer is one of `options`, or lies in [`low`, `high`].
-    """
-
-    def choice(self, name: str, options: Sequence[Scalar]) -> Scalar: ...
-
-    def integer(self, name: str, low: int, high: int, step: int, log: bool) -> int: ...
-
-    def real(self, name: str, low: float, high: float, log: bool) -> float: ...
+Parameters = dict[str, Scalar]
+"""What the holes of a document are filled with, by their names."""
 
 
 @dataclass(frozen=True)
@@ -28,19 +18,20 @@ class Choice:
 
     options: tuple[Scalar, ...]
 
-    def fill(self, name: str, suggest: Suggest) -> Scalar:
-        return suggest.choice(name, self.options)
+    @property
+    def values(self) -> Sequence[Scalar]:
+        return self.options
 
 
 @dataclass(frozen=True, eq=False)
 class Alternatives:
-    """One of several named documents; the holes inside one exist only if it is chosen."""
+    """One of several named documents, filled with its name; the holes inside one exist only if it is chosen."""
 
     options: Mapping[str, Any]
 
-    def fill(self, name: str, suggest: Suggest) -> Scalar:
-        """The name of the chosen alternative."""
-        return suggest.choice(name, tuple(self.options))
+    @property
+    def values(self) -> Sequence[Scalar]:
+        return tuple(self.options)
 
 
 @dataclass(frozen=True)
@@ -52,8 +43,9 @@ class Integer:
     step: int = 1
     log: bool = False
 
-    def fill(self, name: str, suggest: Suggest) -> Scalar:
-        return suggest.integer(name, self.low, self.high, self.step, self.log)
+    @property
+    def values(self) -> Sequence[Scalar]:
+        return range(self.low, self.high + 1, self.step)
 
 
 @dataclass(frozen=True)
@@ -64,21 +56,47 @@ class Real:
     high: float
     log: bool = False
 
-    def fill(self, name: str, suggest: Suggest) -> Scalar:
-        return suggest.real(name, self.low, self.high, self.log)
+    @property
+    def values(self) -> Sequence[Scalar]:
+        return (self.low,) if self.low == self.high else ()
 
 
 Hole = Choice | Alternatives | Integer | Real
+"""`values` are all that it can be filled with, in order; none of a range of real numbers, which cannot be listed."""
+
+Suggest = Callable[[str, Hole], Scalar]
+"""Whoever fills holes: an Optuna trial, recorded parameters, a random generator. It is given a hole's name and it."""
+
+
+def own(hole: Hole, value: object) -> Sequence[Scalar]:
+    """The value as the hole has it, such as 1 for 1.0: one, or none if the hole cannot be filled with it."""
+    match hole:
+        case Integer():
+            return [value] if type(value) is int and value in hole.values else []
+        case Real(low=low, high=high):
+            return [float(value)] if is_number(value) and low <= value <= high else []
+        case _:
+            return [option for option in hole.values if same(option, value)]
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two values of documents are equal; true is no 1."""
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
 
 MAX_BOUND = 2**53
 """Integers up to here are exact as floats, which some samplers store them as."""
 
-_FIELDS = {"choice": {"choice"}, "int": {"int", "step", "log"}, "float": {"float", "log"}}
+_FIELDS = {"choice": ("choice",), "int": ("int", "log", "step"), "float": ("float", "log")}
 
 
 def is_hole(node: object) -> bool:
     """Whether a value of a document is written as a hole, rightly or not."""
-    return isinstance(node, Mapping) and any(kind in node for kind in _FIELDS)
+    return isinstance(node, Mapping) and not _FIELDS.keys().isdisjoint(node)
 
 
 def read_hole(node: Mapping[str, Any], place: str) -> Hole:
@@ -87,9 +105,7 @@ def read_hole(node: Mapping[str, Any], place: str) -> Hole:
     if len(kinds) > 1:
         raise InputError(f"{place}: a hole is one of choice, int and float, not {' and '.join(kinds)} at once")
     kind = kinds[0]
-    for key in node:
-        if key not in _FIELDS[kind]:
-            raise unknown(place, f"field of a hole of kind {kind}", key, sorted(_FIELDS[kind]))
+    refuse_unknown(place, f"field of a hole of kind {kind}", node, _FIELDS[kind])
     match kind:
         case "choice":
             return _read_choice(node["choice"], place)
@@ -111,7 +127,7 @@ def _read_choice(options: Any, place: str) -> Choice | Alternatives:
         case [_, *_]:
             seen: list[object] = []
             for option in options:
-                if not (option is None or isinstance(option, str | bool | int | float)):
+                if not isinstance(option, Scalar):
                     raise InputError(
                         f"{place}: the option {option!r} is no scalar; name it: {{choice: {{a_name: ...}}}}"
                     )
@@ -129,9 +145,7 @@ def _read_choice(options: Any, place: str) -> Choice | Alternatives:
 
 def _read_range(bounds: Any, place: str) -> tuple[float, float]:
     match bounds:
-        case [low, high] if all(
-            isinstance(b, int | float) and not isinstance(b, bool) and abs(b) <= MAX_BOUND for b in (low, high)
-        ):
+        case [low, high] if all(is_number(bound) and abs(bound) <= MAX_BOUND for bound in (low, high)):
             if low > high:
                 raise InputError(f"{place}: the range [{low}, {high}] ends before it starts")
             return low, high

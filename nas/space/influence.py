@@ -2,14 +2,11 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import lru_cache
 from random import Random
-from typing import Any
 
 from nas.space.conditions import Context, OnContext
 from nas.space.holes import Scalar
-from nas.space.replay import Unfit, listening
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest
 
@@ -60,10 +57,8 @@ def _rows(space: Space, context: Context | None) -> Mapping[str, Sequence[Row]]:
     if not asked or context is None:
         return rows
     for seed in range(DOCUMENTS):
-        suggest, heard = RandomSuggest(Random(seed)), dict[str, Any]()
-        with suppress(Unfit):
-            space.sample(suggest, listening(context, heard))
-        for cell, uses in heard.items():
+        suggest = RandomSuggest(Random(seed))
+        for cell, uses in space.uses(suggest, context).items():
             answer = None if uses is None else tuple(test.holds(uses) for _, test in asked)
             rows.setdefault(cell, []).append((suggest.parameters, answer))
     return rows

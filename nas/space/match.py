@@ -1,7 +1,6 @@
 """Whether a space holds a document: the parameters that make it, or where and why it is not in the space."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
@@ -9,13 +8,11 @@ from typing import Any
 from nas.errors import InputError
 from nas.space.conditions import Context, OnParameter, Test, is_conditional, is_open, read_conditional
 from nas.space.filling import is_complete, used_cells
-from nas.space.holes import Alternatives, Choice, Hole, Integer, Real, Scalar, is_hole, read_hole
+from nas.space.holes import Alternatives, Hole, Integer, Parameters, Real, Scalar, is_hole, own, same
 from nas.space.paths import find, item_path, join
 from nas.space.references import SCALING, is_reference, resolve_references
-from nas.space.replay import Keeping, Unfit, listening
 from nas.space.space import SECTIONS, Space
-
-Parameters = dict[str, Scalar]
+from nas.space.suggest import Recorded, first
 
 
 class NoMatch(InputError):
@@ -36,13 +33,13 @@ def match(space: Space, document: Mapping[str, Any], context: Context | None = N
     Raises:
         NoMatch: no parameters make it. Of all ways to read the document, the one that leads furthest says where.
     """
-    sections = {name: value for name, value in document.items() if name in SECTIONS and name in space.document}
-    matching = _Matching(space, sections, context)
+    matching = _Matching(space, context)
     ways: Iterator[_Way] = iter([_Way()])
-    for section in (section for section in space.document if section in sections):
-        prefix = SECTIONS[section]
-        part = _Part(space.document[section], sections[section], prefix, prefix, section)
-        ways = matching.through(part, ways)
+    for section, prefix in SECTIONS.items():
+        if section in space.document and section in document:
+            value = document[section]
+            root = {prefix: value} if prefix else value
+            ways = matching.through(_Part(space.document[section], value, prefix, prefix, root), ways)
     found = next(ways, None)
     if found is None:
         raise matching.furthest.error()
@@ -54,14 +51,14 @@ class _Part:
     """A node of the space and what stands for it in the document.
 
     `path` begins the names of its holes; `place` is where it is in the document, which has no words for what was
-    chosen; `cell` is the path of the cell around it, or "".
+    chosen; references lead into `root`; `cell` is the path of the cell around it, or "".
     """
 
     node: Any
     value: Any
     path: str
     place: str
-    section: str
+    root: Any
     cell: str = ""
 
     def chosen(self, node: Any, word: str) -> "_Part":
@@ -122,7 +119,6 @@ class _Furthest:
 @dataclass
 class _Matching:
     space: Space
-    sections: Mapping[str, Any]
     context: Context | None
     furthest: _Furthest = field(default_factory=_Furthest)
 
@@ -137,7 +133,7 @@ class _Matching:
                 else:
                     yield from self.ways(part.chosen(conditional.otherwise, "else"), way)
             case dict() if is_hole(node):
-                yield from self._hole(read_hole(node, part.path), part, way)
+                yield from self._hole(self.space.holes[part.path], part, way)
             case dict() if is_reference(node):
                 yield from self._reference(part, way)
             case dict() if isinstance(value, Mapping):
@@ -146,7 +142,7 @@ class _Matching:
                 yield from self._all([part.item(index) for index in range(len(node))], way)
             case list() if isinstance(value, list):
                 self.furthest.ends(way, part, f"has {len(value)} items", [str(len(node))])
-            case _ if _same(node, value):
+            case _ if same(node, value):
                 yield replace(way, told={part.path: node, **way.told}, read=way.read + 1)
             case _:
                 self.furthest.ends(way, part, f"is {_shown(value)}", [_shown(node)])
@@ -171,27 +167,13 @@ class _Matching:
         yield from ways
 
     def _hole(self, hole: Hole, part: _Part, way: _Way) -> Iterator[_Way]:
-        match hole:
-            case Alternatives(options=options):
-                for name, option in options.items():
-                    yield from self.ways(part.chosen(option, name), way.further({part.path: name}, 0))
-            case Choice(options=options):
-                for option in options:
-                    if _same(option, part.value):
-                        yield way.further({part.path: option})
-                        return
-                self.furthest.ends(way, part, f"is {_shown(part.value)}", [_shown(option) for option in options])
-            case Integer(low=low, high=high, step=step):
-                if type(part.value) is int and part.value in range(low, high + 1, step):
-                    yield way.further({part.path: part.value})
-                    return
-                steps = f" in steps of {step}" if step > 1 else ""
-                self.furthest.ends(way, part, f"is {_shown(part.value)}", [f"{low} to {high}{steps}"])
-            case Real(low=low, high=high):
-                if type(part.value) in (int, float) and low <= part.value <= high:
-                    yield way.further({part.path: float(part.value)})
-                    return
-                self.furthest.ends(way, part, f"is {_shown(part.value)}", [f"{low} to {high}"])
+        if isinstance(hole, Alternatives):
+            for name, option in hole.options.items():
+                yield from self.ways(part.chosen(option, name), way.further({part.path: name}, 0))
+        elif found := own(hole, part.value):
+            yield way.further({part.path: found[0]})
+        else:
+            self.furthest.ends(way, part, f"is {_shown(part.value)}", _offered(hole))
 
     def _mapping(self, part: _Part, way: _Way) -> Iterator[_Way]:
         node, value = part.node, part.value
@@ -229,18 +211,16 @@ class _Matching:
     def _reference(self, part: _Part, way: _Way) -> Iterator[_Way]:
         """What a reference stands for is read in the document, where it has been put in."""
         keys = [key for key in part.node if key in ("ref", *SCALING)]
-        prefix = SECTIONS[part.section]
-        document = {prefix: self.sections[part.section]} if prefix else self.sections[part.section]
-        for values in product(*(_values(part.node[key], join(part.path, key)) for key in keys)):
+        for values in product(*(self._values(part.node[key], join(part.path, key)) for key in keys)):
             reference = dict(zip(keys, (value for value, _ in values), strict=True))
             chosen = {name: value for _, names in values for name, value in names.items()}
             try:
-                target = find(document, str(reference["ref"]))
+                target = find(part.root, str(reference["ref"]))
                 expected = resolve_references({"is": target, "scaled": {**reference, "ref": "is"}})["scaled"]
             except InputError as error:
                 self.furthest.ends(way, part, f"refers to what is not there: {error}")
                 continue
-            if _same(expected, part.value):
+            if same(expected, part.value):
                 yield replace(way.further(chosen), referred=(*way.referred, str(reference["ref"])))
             else:
                 scaled = ", scaled" * (len(reference) > 1)
@@ -252,34 +232,33 @@ class _Matching:
             case OnParameter(name=name):
                 return name in way.told and test.holds(way.told[name])
             case _:
-                heard: dict[str, Sequence[Mapping[str, int]] | None] = {}
-                with suppress(Unfit):
-                    self.space.sample(Keeping(way.parameters), listening(self.context, heard) if self.context else None)
-                uses = heard.get(part.cell)
+                uses = self.space.uses(Recorded(way.parameters, first), self.context).get(part.cell)
                 return uses is not None and test.holds(uses)
 
-
-def _values(node: Any, path: str) -> Iterator[tuple[Any, Mapping[str, Scalar]]]:
-    """The scalars that can stand in a place, each with its parameters."""
-    if not is_hole(node):
-        yield node, {}
-        return
-    match read_hole(node, path):
-        case Choice(options=options):
-            yield from ((option, {path: option}) for option in options)
-        case Alternatives(options=options):
-            for name, option in options.items():
-                for value, names in _values(option, join(path, name)):
-                    yield value, {path: name, **names}
-        case Integer(low=low, high=high, step=step):
-            yield from ((value, {path: value}) for value in range(low, high + 1, step))
-        case Real():
+    def _values(self, node: Any, path: str) -> Iterator[tuple[Any, Parameters]]:
+        """The scalars that can stand in a place, each with its parameters."""
+        if not is_hole(node):
+            yield node, {}
+            return
+        hole = self.space.holes[path]
+        if not hole.values:
             raise InputError(f"{path}: a reference scaled by any number of a range cannot be matched")
+        for value in hole.values:
+            if isinstance(hole, Alternatives):
+                inside = self._values(hole.options[str(value)], join(path, str(value)))
+                yield from ((inner, {path: value, **names}) for inner, names in inside)
+            else:
+                yield value, {path: value}
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Whether two values are equal; true is no 1."""
-    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+def _offered(hole: Hole) -> list[str]:
+    match hole:
+        case Integer(low=low, high=high, step=step):
+            return [f"{low} to {high}" + (f" in steps of {step}" if step > 1 else "")]
+        case Real(low=low, high=high):
+            return [f"{low} to {high}"]
+        case _:
+            return [_shown(value) for value in hole.values]
 
 
 def _shown(value: Any) -> str:

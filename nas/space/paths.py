@@ -21,13 +21,6 @@ def item_path(path: str, item: object) -> str:
     return join(path, item["name"]) if isinstance(item, dict) and isinstance(item.get("name"), str) else path
 
 
-class _Missing:
-    pass
-
-
-_MISSING = _Missing()
-
-
 def find(document: Any, path: str) -> Any:
     """The value at `path`. Raises `InputError` naming the words there are where the path leaves the document."""
     container, key = locate(document, path)

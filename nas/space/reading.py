@@ -1,7 +1,7 @@
 """Reads YAML as data alone: bounded, without tags, and with nothing in it that could run or reach outside."""
 
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
@@ -133,37 +133,27 @@ def _refuse_tag(tag: str | None, place: str) -> None:
         raise InputError(f"{place}: the tag {tag!r}; documents are plain data without tags")
 
 
-def check_data(document: Document, place: str) -> None:
+def check_data(document: Document, place: str, depth: int = 0) -> None:
     """Refuses what is more than data: `_target_`-like keys, `${...}`, keys that are no strings, other types."""
-    for where, value in _values(document, place, 0):
-        match value:
-            case str():
-                if "${" in value:
-                    raise InputError(
-                        f"{where}: {value!r}; documents resolve nothing but references, written {{ref: path}}"
-                    )
-            case bool() | int() | float() | None:
-                pass
-            case _:
-                raise InputError(f"{where}: {_kind(value)} is not data a document can hold")
-
-
-def _values(node: Document, place: str, depth: int) -> Iterator[tuple[str, Document]]:
     if depth > MAX_DEPTH:
         raise InputError(f"{place}: nested more than {MAX_DEPTH} deep")
-    match node:
+    match document:
         case dict():
-            for key, value in node.items():
+            for key, value in document.items():
                 if not isinstance(key, str):
                     raise InputError(f"{place}: the key {key!r:.40} is no string; quote it")
                 if key.startswith("_") or "${" in key:
                     raise InputError(f"{place}: the key {key!r}; documents are data and hold no such key")
-                yield from _values(value, f"{place}.{key}", depth + 1)
+                check_data(value, f"{place}.{key}", depth + 1)
         case list():
-            for index, value in enumerate(node):
-                yield from _values(value, f"{place}.{index}", depth + 1)
+            for index, value in enumerate(document):
+                check_data(value, f"{place}.{index}", depth + 1)
+        case str() if "${" in document:
+            raise InputError(f"{place}: {document!r}; documents resolve nothing but references, written {{ref: path}}")
+        case str() | bool() | int() | float() | None:
+            pass
         case _:
-            yield place, node
+            raise InputError(f"{place}: {_kind(document)} is not data a document can hold")
 
 
 def _kind(value: object) -> str:

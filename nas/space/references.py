@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nas.errors import InputError, unknown
+from nas.errors import InputError, refuse_unknown
 from nas.space.paths import find, item_path, join
 from nas.space.reading import MAX_DEPTH, MAX_NODES
 
@@ -77,9 +77,7 @@ class _Resolving:
                 return node
 
     def look_up(self, node: Mapping[str, Any], target: object, path: str, above: tuple[str, ...], depth: int) -> Any:
-        for key in node:
-            if key not in ("ref", *SCALING):
-                raise unknown(path, "field of a reference", key, ("ref", *SCALING))
+        refuse_unknown(path, "field of a reference", node, ("ref", *SCALING))
         if not isinstance(target, str):
             raise InputError(f"{path}.ref: expected a path such as cells.normal.width; got {target!r:.60}")
         if target in above:

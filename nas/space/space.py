@@ -1,8 +1,10 @@
 """A search space: the document with its holes found, named and ready to be filled."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from nas.errors import InputError, unknown
@@ -11,6 +13,8 @@ from nas.space.conditions import (
     Context,
     OnContext,
     OnParameter,
+    Unfit,
+    Uses,
     check_answerable,
     is_conditional,
     is_open,
@@ -80,12 +84,30 @@ class Space:
         for path, conditional in self.conditions:
             if context is None and isinstance(conditional.test, OnContext):
                 raise InputError(f"{path}: depends on the {conditional.test.asks} that comes in; sample with a context")
-        watched = {c.test.name for _, c in self.conditions if isinstance(c.test, OnParameter)}
-        filling = Filling(suggest, context, self.document.get("architecture"), frozenset(watched))
+        filling = Filling(self.holes, self._watched, suggest, context, self.document.get("architecture"))
         return {
             section: filling.filled(value, SECTIONS[section]) if section in SECTIONS else deepcopy(value)
             for section, value in self.document.items()
         }
+
+    def uses(self, suggest: Suggest, context: Context | None) -> dict[str, Uses | None]:
+        """What conditions on a context are told in the document that `suggest` makes, by cell; None if it is unfit."""
+        told: dict[str, Uses | None] = {}
+
+        def asked(cell: str, architecture: Mapping[str, Any]) -> Uses:
+            told[cell] = None
+            assert context is not None
+            told[cell] = answer = context(cell, architecture)
+            return answer
+
+        with suppress(Unfit):
+            self.sample(suggest, context and asked)
+        return told
+
+    @cached_property
+    def _watched(self) -> frozenset[str]:
+        """The names of holes that conditions ask for."""
+        return frozenset(found.test.name for _, found in self.conditions if isinstance(found.test, OnParameter))
 
 
 def _check_conditions(
@@ -101,9 +123,9 @@ def _check_conditions(
 
 def _is_closed(name: str, document: Mapping[str, Any]) -> bool:
     """Whether a scalar stands where the hole `name` may have stood before it was closed."""
-    section = next((section for section, prefix in SECTIONS.items() if prefix and name.startswith(f"{prefix}.")), "")
+    prefixed = SECTIONS.get(name.partition(".")[0])
     try:
-        value = find(document if section else document.get("architecture"), name)
+        value = find(document if prefixed else document.get("architecture"), name)
     except InputError:
         return False
     return not isinstance(value, dict | list)

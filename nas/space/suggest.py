@@ -1,84 +1,75 @@
 """Three ways to fill holes without a study: from recorded parameters, at random, and with what comes first."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 
 from nas.errors import InputError
-from nas.space.holes import Scalar
+from nas.space.holes import Hole, Integer, Parameters, Real, Scalar, Suggest, own
 
 
-@dataclass(frozen=True)
+def first(_: str, hole: Hole) -> Scalar:
+    """Fills every hole with its first option, or its lowest value."""
+    return hole.low if isinstance(hole, Integer | Real) else hole.values[0]
+
+
+@dataclass
 class Recorded:
-    """Fills holes with recorded parameters, such as a trial's. A missing or impossible value is an `InputError`."""
+    """Fills holes with recorded parameters, such as a trial's, and those that have none by `rest`.
 
-    parameters: Mapping[str, Scalar]
+    A value that the hole cannot have is an `InputError`, and so is a missing one without a `rest`.
+    """
 
-    def choice(self, name: str, options: Sequence[Scalar]) -> Scalar:
-        value = self._value(name, lambda value: value in options, f"one of {list(options)}")
-        return options[options.index(value)]  # 1.0 and true may stand for 1 where they were stored
+    recorded: Mapping[str, Scalar]
+    rest: Suggest | None = None
+    parameters: Parameters = field(default_factory=dict)
+    """What the holes of the document have been filled with."""
 
-    def integer(self, name: str, low: int, high: int, step: int, log: bool) -> int:
-        on_grid = f"in [{low}, {high}] in steps of {step}"
-        value = self._value(
-            name,
-            lambda v: isinstance(v, int) and not isinstance(v, bool) and low <= v <= high and (v - low) % step == 0,
-            on_grid,
-        )
-        return int(value)  # type: ignore[arg-type]
-
-    def real(self, name: str, low: float, high: float, log: bool) -> float:
-        value = self._value(
-            name,
-            lambda v: isinstance(v, int | float) and not isinstance(v, bool) and low <= v <= high,
-            f"in [{low}, {high}]",
-        )
-        return float(value)  # type: ignore[arg-type]
-
-    def _value(self, name: str, fits: Callable[[Scalar], bool], expected: str) -> Scalar:
-        if name not in self.parameters:
-            raise InputError(f"{name}: no value recorded; expected {expected}")
-        value = self.parameters[name]
-        if not fits(value):
-            raise InputError(f"{name}: {value!r} is not {expected}")
+    def __call__(self, name: str, hole: Hole) -> Scalar:
+        self.parameters[name] = value = self._value(name, hole)
         return value
+
+    def _value(self, name: str, hole: Hole) -> Scalar:
+        if name in self.recorded:
+            if found := own(hole, self.recorded[name]):
+                return found[0]
+            raise InputError(f"{name}: {self.recorded[name]!r} is not {_expected(hole)}")
+        if self.rest is None:
+            raise InputError(f"{name}: no value recorded; expected {_expected(hole)}")
+        return self.rest(name, hole)
+
+
+def _expected(hole: Hole) -> str:
+    match hole:
+        case Integer(low=low, high=high, step=step):
+            return f"in [{low}, {high}] in steps of {step}"
+        case Real(low=low, high=high):
+            return f"in [{low}, {high}]"
+        case _:
+            return f"one of {list(hole.values)}"
 
 
 @dataclass
 class RandomSuggest:
-    """Fills every hole at random, evenly over its options or range; keeps what it chose in `parameters`."""
+    """Fills every hole at random; keeps what it chose in `parameters`."""
 
     random: Random
-    parameters: dict[str, Scalar] = field(default_factory=dict)
+    parameters: Parameters = field(default_factory=dict)
 
-    def choice(self, name: str, options: Sequence[Scalar]) -> Scalar:
-        self.parameters[name] = value = self.random.choice(options)
-        return value
-
-    def integer(self, name: str, low: int, high: int, step: int, log: bool) -> int:
-        if log:
-            value: int = min(high, max(low, round(low * (high / low) ** float(self.random.random()))))
-        else:
-            value = self.random.randrange(low, high + 1, step)
-        self.parameters[name] = value
-        return value
-
-    def real(self, name: str, low: float, high: float, log: bool) -> float:
-        share = self.random.random()
-        value = low * (high / low) ** share if log else low + (high - low) * share
-        self.parameters[name] = value = min(high, max(low, value))
+    def __call__(self, name: str, hole: Hole) -> Scalar:
+        self.parameters[name] = value = drawn(hole, self.random)
         return value
 
 
-@dataclass(frozen=True)
-class First:
-    """Fills every hole with its first option, or its lowest value."""
-
-    def choice(self, name: str, options: Sequence[Scalar]) -> Scalar:
-        return options[0]
-
-    def integer(self, name: str, low: int, high: int, step: int, log: bool) -> int:
-        return low
-
-    def real(self, name: str, low: float, high: float, log: bool) -> float:
-        return low
+def drawn(hole: Hole, random: Random) -> Scalar:
+    """A value of the hole at random, evenly over its options, its steps or its scale."""
+    match hole:
+        case Integer(low=low, high=high, log=True):
+            whole: int = round(low * (high / low) ** random.random())
+            return min(high, max(low, whole))
+        case Real(low=low, high=high, log=log):
+            share = random.random()
+            value = low * (high / low) ** share if log else low + (high - low) * share
+            return min(high, max(low, value))
+        case _:
+            return random.choice(hole.values)

@@ -7,7 +7,7 @@ from typing import Any
 
 from nas.errors import InputError
 from nas.space.conditions import OnParameter, Test, is_conditional, read_conditional
-from nas.space.holes import Alternatives, Choice, Hole, Integer, Real, Scalar, is_hole, read_hole
+from nas.space.holes import Alternatives, Hole, Integer, Real, Scalar, is_hole, read_hole
 from nas.space.paths import item_path, join
 from nas.space.references import is_reference, resolve_references
 
@@ -58,8 +58,7 @@ class Ways:
                     else:
                         yield value, path, gone
             case dict() if is_reference(node):
-                for filled, gone in self._referred(node, path, way):
-                    yield filled, path, gone
+                yield from ((filled, path, gone) for filled, gone in self._referred(node, path, way))
             case _:
                 yield node, path, way
 
@@ -69,25 +68,23 @@ class Ways:
             match opened:
                 case dict():
                     inner = [(key, value, join(here, key)) for key, value in opened.items() if _holds(value)]
-                    for filled, on in self._fill_all(inner, 0, gone):
+                    for filled, on in self._fill_all(inner, gone):
                         yield {**opened, **filled}, on
                 case list():
                     items = [(i, item, item_path(here, item)) for i, item in enumerate(opened) if _holds(item)]
-                    for filled, on in self._fill_all(items, 0, gone):
+                    for filled, on in self._fill_all(items, gone):
                         yield [filled.get(index, item) for index, item in enumerate(opened)], on
                 case _:
                     yield opened, gone
 
-    def _fill_all(
-        self, parts: Sequence[tuple[Any, Any, str]], index: int, way: Way
-    ) -> Iterator[tuple[dict[Any, Any], Way]]:
+    def _fill_all(self, parts: Sequence[tuple[Any, Any, str]], way: Way) -> Iterator[tuple[dict[Any, Any], Way]]:
         """Parts of a mapping or list, by key or index; the first changes slowest."""
-        if index == len(parts):
+        if not parts:
             yield {}, way
             return
-        key, node, path = parts[index]
+        (key, node, path), *others = parts
         for filled, gone in self.fill(node, path, way):
-            for rest, on in self._fill_all(parts, index + 1, gone):
+            for rest, on in self._fill_all(others, gone):
                 yield {key: filled, **rest}, on
 
     def _referred(self, node: Mapping[str, Any], path: str, way: Way) -> Iterator[tuple[Any, Way]]:
@@ -120,13 +117,12 @@ class Ways:
     def _values(self, hole: Hole) -> Sequence[Scalar]:
         """The values to try of a hole."""
         match hole:
-            case Choice(options=options) | Alternatives(options=options):
-                return tuple(options)
-            case Integer(low=low, high=high, step=step):
-                values = range(low, high + 1, step)
-                return values if len(values) <= MANY else [int(n) for n in sorted(self.numbers) if n in values]
-            case Real(low=low, high=high):
-                return [low] if low == high else [n for n in sorted(self.numbers) if low <= n <= high]
+            case Integer() if len(hole.values) > MANY:
+                return [int(number) for number in sorted(self.numbers) if number in hole.values]
+            case Real(low=low, high=high) if low < high:
+                return [number for number in sorted(self.numbers) if low <= number <= high]
+            case _:
+                return hole.values
 
     def _answers(self, test: Test, path: str, way: Way) -> Iterator[tuple[bool, Way]]:
         """Whether a condition holds; both, where that cannot be told yet."""
