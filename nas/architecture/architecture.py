@@ -12,12 +12,12 @@ from nas.architecture.fields import plain, readers
 from nas.architecture.normal_form import digest
 from nas.architecture.ops import OPS, Steps
 from nas.architecture.parse import Scope, read_chain
-from nas.architecture.parts import with_parts
+from nas.architecture.parts import effective, with_parts
 from nas.architecture.plan import Node, plan
 from nas.architecture.published import published_path
 from nas.architecture.shapes import Shape
 from nas.architecture.variants import varied
-from nas.errors import InputError, unknown
+from nas.errors import InputError, need_one_of
 from nas.space.reading import check_data, read_document
 from nas.space.references import resolve_references
 
@@ -49,19 +49,18 @@ class Architecture:
             raise InputError(f"architecture: expected a mapping with {', '.join(KEYS)}; got {document!r:.60}")
         check_data(document, "architecture")
         for key in document:
-            if key not in (*KEYS, "variants", "variant"):
-                raise unknown("architecture", "key", key, (*KEYS, "variants", "variant"))
+            need_one_of("architecture", "key", key, (*KEYS, "variants", "variant"))
         for key in ("input", "classes", "network"):
             if document.get(key) is None:
                 raise InputError(f"architecture: needs {key}")
         document = resolve_references(varied(document))
         shape = _read_input(document["input"])
         classes = f.integer(1)(document["classes"], "architecture.classes")
-        defaults = _read_defaults(_given(document, "defaults"))
+        defaults = _read_defaults(f.optional_mapping(document, "defaults", "defaults"))
         document = with_parts(document, defaults)
         multiplier = f.multiplier(document.get("width_multiplier", 1.0), "architecture.width_multiplier")
         scope = Scope(
-            cells=_mapping(_given(document, "cells"), "cells"),
+            cells=f.optional_mapping(document, "cells", "cells"),
             defaults=defaults,
             multipliers=(multiplier,) if multiplier else (),
         )
@@ -109,16 +108,14 @@ def _read_input(value: Any) -> Shape:
     return (channels, *f.pair(1)(value["size"], "architecture.input.size"))
 
 
-def _read_defaults(value: Any) -> dict[str, dict[str, Any]]:
+def _read_defaults(value: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The document's own defaults by op; each value is read once here, so that an error names this place."""
     defaults: dict[str, dict[str, Any]] = {}
-    for kind, given in _mapping(value, "defaults").items():
-        if kind not in OPS:
-            raise unknown("defaults", "op", kind, OPS)
+    for kind, given in value.items():
+        need_one_of("defaults", "op", kind, OPS)
         optional = f.defaults(OPS[kind])
-        for key, option in _mapping(given, f"defaults.{kind}").items():
-            if key not in optional:
-                raise unknown(f"defaults.{kind}", "optional field", key, optional)
+        for key, option in f.mapping(given, f"defaults.{kind}").items():
+            need_one_of(f"defaults.{kind}", "optional field", key, optional)
             readers(OPS[kind])[key](option, f"defaults.{kind}.{key}")
         defaults[kind] = dict(given)
     return defaults
@@ -138,16 +135,9 @@ def _complete(written: _Written) -> dict[str, Any]:
 
     A cell that was not read, since nothing uses it, stays as it is.
     """
-    document, own = written.document, written.defaults
+    document = written.document
     used = {kind for key in ("cells", "network") for kind in _kinds(document.get(key))}
-    defaults: dict[str, Any] = {}
-    for kind, op in OPS.items():
-        typed = f.defaults(op)
-        if kind in used and typed:
-            read = readers(op)
-            defaults[kind] = {
-                key: plain(read[key](own[kind][key], "") if key in own.get(kind, {}) else typed[key]) for key in typed
-            }
+    defaults = {kind: effective(kind, written.defaults) for kind, op in OPS.items() if kind in used and f.defaults(op)}
     complete = {**document, "defaults": defaults, "network": _spelled(document["network"])}
     if document.get("cells") is not None:
         cells = document["cells"].items()
@@ -181,15 +171,3 @@ def _kinds(node: Any) -> set[str]:
             return {kind for value in node for kind in _kinds(value)}
         case _:
             return set()
-
-
-def _given(document: Mapping[str, Any], key: str) -> Any:
-    """What may be left out or null."""
-    value = document.get(key)
-    return {} if value is None else value
-
-
-def _mapping(value: Any, place: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise InputError(f"{place}: expected a mapping; got {value!r:.60}")
-    return value

@@ -1,13 +1,13 @@
 """Readers of an op's fields: each takes a document's value and its place, and gives the typed value or an error."""
 
 import re
-from collections.abc import Callable
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import cache
 from typing import Any, TypeVar
 
-from nas.errors import InputError, unknown
-from nas.space.references import read_scaling, scaled
+from nas.errors import InputError, need_one_of, unknown
+from nas.space.references import SCALING, read_scaling, scaled
 
 LARGEST = 1_000_000
 """No number of an op is larger."""
@@ -99,11 +99,7 @@ def defaults(op: type) -> dict[str, Any]:
 def _described(op: type) -> tuple[dict[str, Reader[Any]], dict[str, Any]]:
     """Readers and defaults, worked out once: they are asked for with every op that is read."""
     given = [f for f in fields(op) if "read" in f.metadata]
-    return {f.name: f.metadata["read"] for f in given}, {f.name: f.default for f in given if _has_default(f)}
-
-
-def _has_default(field_: "Field[Any]") -> bool:
-    return field_.default is not MISSING
+    return {f.name: f.metadata["read"] for f in given}, {f.name: f.default for f in given if f.default is not MISSING}
 
 
 def plain(value: Any) -> Any:
@@ -133,6 +129,18 @@ def name(value: object, place: str) -> str:
     return value
 
 
+def mapping(value: object, place: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InputError(f"{place}: expected a mapping of names to values; got {value!r:.60}")
+    return value
+
+
+def optional_mapping(document: Mapping[str, Any], key: str, place: str) -> Mapping[str, Any]:
+    """The mapping under a key that may be left out or null."""
+    value = document.get(key)
+    return {} if value is None else mapping(value, place)
+
+
 def integer(minimum: int, maximum: int = LARGEST) -> Reader[int]:
     def read(value: object, place: str) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
@@ -159,8 +167,7 @@ def boolean(value: object, place: str) -> bool:
 
 def one_of(*choices: str) -> Reader[str]:
     def read(value: object, place: str) -> str:
-        if value not in choices:
-            raise unknown(place, "choice", value, choices)
+        need_one_of(place, "choice", value, choices)
         return str(value)
 
     return read
@@ -205,8 +212,7 @@ def width(value: object, place: str) -> Width:
             return str(value)
         case dict():
             for key in value:
-                if key not in ("of", "times", "multiple_of", "minimum"):
-                    raise unknown(place, "field of a relative width", key, ("of", "times", "multiple_of", "minimum"))
+                need_one_of(place, "field of a relative width", key, ("of", *SCALING))
             scaling = read_scaling(value, place)
             if value.get("of") == "in":
                 return Relative(**scaling)
@@ -221,8 +227,7 @@ def multiplier(value: object, place: str) -> dict[str, Any]:
     """`0.5`, or `{times: 0.5, multiple_of: 8, minimum: 16}`: what the widths of convolutions are scaled by."""
     record = value if isinstance(value, dict) else {"times": value}
     for key in record:
-        if key not in ("times", "multiple_of", "minimum"):
-            raise unknown(place, "field", key, ("times", "multiple_of", "minimum"))
+        need_one_of(place, "field", key, SCALING)
     scaling = read_scaling(record, place)
     return {} if scaling.get("times", 1) == 1 and len(scaling) == 1 else scaling
 
@@ -267,6 +272,5 @@ def per_channel(value: object, place: str) -> tuple[float, ...]:
 
 def _record(value: dict[str, Any], place: str, read: dict[str, Reader[Any]]) -> dict[str, Any]:
     for key in value:
-        if key not in read:
-            raise unknown(place, "field", key, read)
+        need_one_of(place, "field", key, read)
     return {key: read[key](given, f"{place}.{key}") for key, given in value.items()}

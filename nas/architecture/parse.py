@@ -9,7 +9,7 @@ from typing import Any
 from nas.architecture import fields as f
 from nas.architecture.fields import readers
 from nas.architecture.ops import OPS, Aux, Branches, Cell, Chain, Graph, Op, Residual, Steps
-from nas.errors import InputError, unknown
+from nas.errors import InputError, need_one_of, unknown
 from nas.space.conditions import is_open
 from nas.space.references import scaled
 
@@ -91,14 +91,17 @@ def read_op(document: Any, place: str, scope: Scope) -> Op:
     if not isinstance(document, dict) or "op" not in document:
         raise InputError(f"{place}: expected an op, {{op: ..., ...}}; got {document!r:.60}")
     kind = document["op"]
-    if not isinstance(kind, str) or kind not in OPS:
-        raise unknown(f"{place}.op", "op", kind, OPS)
+    need_one_of(f"{place}.op", "op", kind, OPS)
     given = {key: with_values(value, f"{place}.{key}", scope) for key, value in document.items() if key != "op"}
-    name = f.name(given.pop("name"), f"{place}.name") if given.get("name") is not None else given.pop("name", None)
+    name = given.pop("name", None)
+    if name is not None:
+        f.name(name, f"{place}.name")
     op = OPS[kind]
     structure = _STRUCTURE.get(op, {})
     read = readers(op)
-    _refuse_unknown(kind, given, {*read, *structure, *(_CELL_FIELDS if op is Cell else ())}, place)
+    for key in given:
+        if key not in read and key not in structure:
+            raise unknown(f"{place}.{key}", f"field of {kind} called", key, ["name", *sorted({*read, *structure})])
     options = {
         key: _read_option(key, read, given, kind, place, scope)
         for key in read
@@ -133,12 +136,6 @@ def _read_option(
     if is_open(value):
         raise InputError(f"{place}.{key}: still has a hole ({value!r:.60}); sample the space first")
     return read[key](value, f"{place}.{key}")
-
-
-def _refuse_unknown(kind: str, given: Mapping[str, Any], known: set[str], place: str) -> None:
-    for key in given:
-        if key not in known:
-            raise unknown(f"{place}.{key}", f"field of {kind} called", key, ["name", *sorted(known)])
 
 
 def with_values(node: Any, place: str, scope: Scope) -> Any:
@@ -183,10 +180,8 @@ def _read_nodes(document: Any, place: str, scope: Scope) -> tuple[tuple[str, tup
         if f.name(name, here) == "in":
             raise InputError(f"{here}: `in` is what comes into the graph; call the node otherwise")
         read: list[tuple[str, Steps]] = []
-        for source, chain in _mapping(chains, here).items():
-            sources = ["in", *(earlier for earlier, _ in nodes)]
-            if source not in sources:
-                raise unknown(f"{here}.{source}", "earlier node called", source, sources)
+        for source, chain in f.mapping(chains, here).items():
+            need_one_of(f"{here}.{source}", "earlier node called", source, ["in", *(earlier for earlier, _ in nodes)])
             if chain is not None:
                 read.append((source, read_chain(chain, f"{here}.{source}", scope)))
         nodes.append((name, tuple(read)))
@@ -201,23 +196,21 @@ def _read_cell(given: Mapping[str, Any], name: str | None, place: str, scope: Sc
     if "cell" not in given:
         raise InputError(f"{place}: cell needs the name of a cell; there are {', '.join(scope.cells) or 'none'}")
     cell = given["cell"]
-    if not isinstance(cell, str) or cell not in scope.cells:
-        raise unknown(f"{place}.cell", "cell", cell, scope.cells)
+    need_one_of(f"{place}.cell", "cell", cell, scope.cells)
     if cell in scope.inside:
         raise InputError(f"{place}.cell: cell {cell!r} holds itself: {' → '.join((*scope.inside, cell))}")
     depth = f.integer(0, MAX_OPS)(given.get("depth", 1), f"{place}.depth")
     scope.count.add(depth, place)  # an empty copy counts too
-    values = _mapping(given.get("values", {}), f"{place}.values")
-    each = _mapping(given.get("each", {}), f"{place}.each")
+    values = f.mapping(given.get("values", {}), f"{place}.values")
+    each = f.mapping(given.get("each", {}), f"{place}.each")
     for key, per_copy in each.items():
         if not isinstance(per_copy, list) or len(per_copy) != depth:
             raise InputError(f"{place}.each.{key}: expected a list of {depth} values, one a copy; got {per_copy!r:.60}")
-    content, default_values = _with_default_values(scope.cells[cell], f"cells.{cell}")
+    content, default_values = with_default_values(scope.cells[cell], f"cells.{cell}")
     if default_values:
-        known = {*default_values, *_words(content)}
+        known = sorted({*default_values, *_words(content)})
         for key in (*values, *each):
-            if key not in known:
-                raise unknown(place, f"value of cell {cell!r} called", key, sorted(known))
+            need_one_of(place, f"value of cell {cell!r} called", key, known)
     multiplier = f.multiplier(given.get("width_multiplier", 1.0), f"{place}.width_multiplier")
     multipliers = (multiplier, *scope.multipliers) if multiplier else scope.multipliers
     inner = replace(scope.within(), inside=(*scope.inside, cell), multipliers=multipliers)
@@ -258,11 +251,11 @@ forget_cells = _read_alone.cache_clear
 """For when an op's name gets another meaning."""
 
 
-def _with_default_values(content: Any, place: str) -> tuple[Any, Mapping[str, Any]]:
+def with_default_values(content: Any, place: str) -> tuple[Any, Mapping[str, Any]]:
     """A cell's ops, and the values it has where it is not given others."""
     if not isinstance(content, dict) or "default_values" not in content:
         return content, {}
-    default_values = _mapping(content["default_values"], f"{place}.default_values")
+    default_values = f.mapping(content["default_values"], f"{place}.default_values")
     return {key: value for key, value in content.items() if key != "default_values"}, default_values
 
 
@@ -279,19 +272,12 @@ def _words(node: Any) -> Iterator[str]:
                 yield from _words(value)
 
 
-def _mapping(value: Any, place: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise InputError(f"{place}: expected a mapping of names to values; got {value!r:.60}")
-    return value
-
-
 _STRUCTURE: dict[type[Op], dict[str, Any]] = {
     Chain: {"chain": read_chain},
     Branches: {"branches": _read_branches},
     Residual: {"body": read_chain, "shortcut": read_chain},
     Graph: {"nodes": _read_nodes},
-    Cell: {"cell": None},
+    Cell: dict.fromkeys(("cell", "depth", "values", "each", "width_multiplier")),  # see _read_cell
     Aux: {"chain": read_chain, "of": _read_of},
 }
-_CELL_FIELDS = ("depth", "values", "each", "width_multiplier")
 _OPTIONAL_STRUCTURE = {"shortcut", "of"}

@@ -15,23 +15,21 @@ from nas.architecture.fields import plain, readers
 from nas.architecture.ops import OPS
 from nas.architecture.published import published_names, published_path
 from nas.architecture.variants import varied
-from nas.errors import InputError, unknown
+from nas.errors import InputError, need_one_of
 from nas.space.reading import read_document
 from nas.space.references import resolve_references
 
 Defaults = Mapping[str, Mapping[str, Any]]
 
 
-def with_parts(document: Mapping[str, Any], defaults: Defaults) -> dict[str, Any]:
+def with_parts(document: Mapping[str, Any], defaults: Defaults, users: tuple[str, ...] = ()) -> dict[str, Any]:
     """The document with every part it names among its own cells, called `inception_v3_b` there.
+
+    `users` are the networks that take parts of one another up to this document, a published one itself.
 
     Raises:
         InputError: no such network or part, or the document already has a cell of that name.
     """
-    return _with_parts(document, defaults, ())
-
-
-def _with_parts(document: Mapping[str, Any], defaults: Defaults, users: tuple[str, ...]) -> dict[str, Any]:
     copies = _Copies(defaults, users)
     changed = {**document, "network": renamed(document.get("network"), "network", copies.local_name)}
     cells = document.get("cells")
@@ -56,13 +54,11 @@ class _Copies:
         if "." not in name:
             return name
         network, _, part = name.partition(".")
-        if network not in published_names():
-            raise unknown(f"{place}.cell", "published network", network, published_names())
+        need_one_of(f"{place}.cell", "published network", network, published_names())
         if network in self.users:
             raise InputError(f"{place}.cell: networks take parts in a circle: {' → '.join((*self.users, network))}")
         parts = _parts(network, self.users)
-        if part not in parts:
-            raise unknown(f"{place}.cell", f"part of {network} called", part, parts)
+        need_one_of(f"{place}.cell", f"part of {network} called", part, parts)
         return self._take(network, part)
 
     def _take(self, network: str, part: str) -> str:
@@ -78,7 +74,7 @@ class _Copies:
 def _published(network: str, users: tuple[str, ...]) -> dict[str, Any]:
     document = read_document(published_path(network))["architecture"]
     document = resolve_references(varied(document))
-    return _with_parts(document, document.get("defaults") or {}, (*users, network))
+    return with_parts(document, document.get("defaults") or {}, (*users, network))
 
 
 @lru_cache(maxsize=1024)
@@ -116,7 +112,7 @@ def spelled(node: Any, own: Defaults, other: Defaults) -> Any:
     match node:
         case {"op": str() as kind}:
             copy = {key: spelled(value, own, other) for key, value in node.items()}
-            here, there = _effective(kind, own), _effective(kind, other)
+            here, there = effective(kind, own), effective(kind, other)
             return copy | {key: value for key, value in here.items() if key not in node and value != there[key]}
         case dict():
             return {key: spelled(value, own, other) for key, value in node.items()}
@@ -126,7 +122,7 @@ def spelled(node: Any, own: Defaults, other: Defaults) -> Any:
             return node
 
 
-def _effective(kind: str, defaults: Defaults) -> dict[str, Any]:
+def effective(kind: str, defaults: Defaults) -> dict[str, Any]:
     """An op's optional fields as they are where it does not give them."""
     op = OPS[kind]
     read, given = readers(op), defaults.get(kind, {})

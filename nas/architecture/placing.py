@@ -17,10 +17,10 @@ from nas.architecture import fields as f
 from nas.architecture.architecture import Architecture
 from nas.architecture.ops import Cell
 from nas.architecture.parts import renamed, spelled, with_parts
-from nas.architecture.published import published_names, published_path
+from nas.architecture.published import is_path, published_names, published_path
 from nas.architecture.shapes import Shape
 from nas.architecture.variants import varied
-from nas.errors import InputError, unknown
+from nas.errors import InputError, need_one_of
 from nas.space.filling import used_cells
 from nas.space.reading import read_document
 from nas.space.references import resolve_references
@@ -41,10 +41,9 @@ def skeleton_path(source: str | None) -> Path:
     if source is None:
         listed = ", ".join(skeleton_names())
         raise InputError(f"architecture: cells need a skeleton to be placed in, a file or one of {listed}")
-    if source.endswith((".yaml", ".yml")) or "/" in source:
+    if is_path(source):
         return published_path(source)
-    if source not in skeleton_names():
-        raise unknown("architecture", "skeleton", source, skeleton_names())
+    need_one_of("architecture", "skeleton", source, skeleton_names())
     return FOLDER / f"{source}.yaml"
 
 
@@ -77,8 +76,7 @@ class Source:
         """The op whose cell the place takes: the one it names, that of its name, or that of all others of its kind."""
         found = self.document.get("cells") or {}
         if "cell" in op:
-            if op["cell"] not in found:
-                raise unknown(f"network.{place}.cell", f"cell in {self.name} called", op["cell"], found)
+            need_one_of(f"network.{place}.cell", f"cell in {self.name} called", op["cell"], found)
             return next((own for own in self.ops.values() if own["cell"] == op["cell"]), {"cell": op["cell"]})
         if self.single or place in self.ops:
             return next(iter(self.ops.values())) if self.single else self.ops[place]
@@ -105,15 +103,14 @@ class Source:
 
 def read_source(name: str) -> Source:
     """What `cell=name` means: a file, or a cell of a published network, such as `inception_v3.a`."""
-    if name.endswith((".yaml", ".yml")) or "." not in name:
+    if is_path(name) or "." not in name:
         path = published_path(name)
         document = read_document(path)
         if not isinstance(document.get("architecture"), Mapping):
             raise InputError(f"cell: {path}: no architecture in it, so no cells either")
         return Source(name, document)
     network, _, part = name.partition(".")
-    if network not in published_names():
-        raise unknown("cell", "published network", network, published_names())
+    need_one_of("cell", "published network", network, published_names())
     shape = own_input(network, part)
     head = [{"op": "global_pool"}, {"op": "linear", "width": "classes"}]
     document = {
@@ -163,10 +160,10 @@ def placed(skeleton: Mapping[str, Any], sources: Mapping[str, Source]) -> dict[s
     Raises:
         InputError: there is no place, a place has no cell, a source has no place, or a cell does not fit its place.
     """
-    defaults = _mapping(skeleton, "defaults", "architecture")
-    defaults = {op: _mapping(defaults, op, "architecture.defaults") for op in defaults}
+    defaults = f.optional_mapping(skeleton, "defaults", "defaults")
+    defaults = {op: f.optional_mapping(defaults, op, f"defaults.{op}") for op in defaults}
     skeleton = with_parts(resolve_references(varied(skeleton)), defaults)
-    own = _mapping(skeleton, "cells", "architecture")
+    own = f.optional_mapping(skeleton, "cells", "cells")
     chain = _chain(skeleton.get("network"))
     places = {op["name"]: op for op in chain if _is_place(op, own)}
     if not places:
@@ -174,10 +171,9 @@ def placed(skeleton: Mapping[str, Any], sources: Mapping[str, Source]) -> dict[s
         raise InputError(
             f"architecture: no place for a cell, an op {{op: cell, name: ...}}; those have some: {shipped}"
         )
-    known = {"", *places, *map(kind, places)}
-    for key in sources:
-        if key not in known:
-            raise unknown("cell", "place", key, sorted(known - {""}))
+    known = sorted({*places, *map(kind, places)})
+    for key in filter(None, sources):
+        need_one_of("cell", "place", key, known)
     copies = _Copies(dict(own), defaults)
     filled = {}
     for name, op in places.items():
@@ -214,7 +210,7 @@ class _Copies:
         found = source.document.get("cells") or {}
         used = _used(own, found)
         text = json.dumps([found[cell] for cell in used])
-        given = _mapping(place, "values", f"network.{name}")
+        given = f.optional_mapping(place, "values", f"network.{name}.values")
         values = {**own.get("values", {}), **given}
         op = {"op": "cell", "name": name, **_without(own, "name", "depth"), **place}
         if "width" in given and '"$width"' not in json.dumps(found[own["cell"]]):
@@ -262,11 +258,3 @@ def _chain(network: Any) -> list[Any]:
 
 def _without(mapping: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     return {key: value for key, value in mapping.items() if key not in keys}
-
-
-def _mapping(document: Mapping[str, Any], key: str, place: str) -> Mapping[str, Any]:
-    """What stands under a key that may be left out or null."""
-    value = document.get(key)
-    if value is not None and not isinstance(value, Mapping):
-        raise InputError(f"{place}.{key}: expected keys with values; got {value!r:.60}")
-    return value or {}

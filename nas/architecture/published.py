@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import search_spaces
-from nas.errors import InputError, unknown
+from nas.errors import InputError, need_one_of
 
 FOLDER = Path(search_spaces.__file__).parent / "published"
 BASELINES = FOLDER.parent / "baselines"
@@ -15,13 +15,18 @@ def published_names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
+def is_path(source: str) -> bool:
+    """Whether a source is a file; else it is a name."""
+    return source.endswith((".yaml", ".yml")) or "/" in source
+
+
 def published_path(source: str) -> Path:
     """The file that `source` means: itself if it looks like a path, else the published network of that name.
 
     Raises:
         InputError: there is no such file or network.
     """
-    if source.endswith((".yaml", ".yml")) or "/" in source:
+    if is_path(source):
         path = Path(source).expanduser()
         if not path.is_file():
             raise InputError(f"architecture: no file {source!r}")
@@ -29,6 +34,5 @@ def published_path(source: str) -> Path:
     others = {path.stem: path for path in BASELINES.glob("*.yaml")}
     if source in others:
         return others[source]
-    if source not in published_names():
-        raise unknown("architecture", "published network", source, [*published_names(), *others])
+    need_one_of("architecture", "published network", source, [*published_names(), *others])
     return FOLDER / f"{source}.yaml"

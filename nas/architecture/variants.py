@@ -7,7 +7,7 @@ it. A change sets the value at a path, as an override on the command line does; 
 from collections.abc import Mapping
 from typing import Any
 
-from nas.errors import InputError, unknown
+from nas.errors import InputError, need_one_of
 from nas.space.paths import removed, replaced
 
 
@@ -24,8 +24,7 @@ def varied(document: Mapping[str, Any]) -> dict[str, Any]:
     names = chosen if isinstance(chosen, list) else [] if chosen is None else [chosen]
     changed = {key: value for key, value in document.items() if key not in ("variants", "variant")}
     for name in names:
-        if not isinstance(name, str) or name not in offered:
-            raise unknown("architecture.variant", "variant", name, offered)
+        need_one_of("architecture.variant", "variant", name, offered)
         changed = _changed(changed, offered[name], f"architecture.variants.{name}")
     return changed
 
