@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from nas.architecture import fields as f
 from nas.architecture.fields import BatchNorm, Relative, Sides, Width
-from nas.architecture.shapes import Shape, elements
+from nas.architecture.shapes import Shape, elements, even
 
 BYTES = 4
 """Of a number, in training with 32 bits."""
@@ -100,9 +100,9 @@ def kept_of_activation(activation: str, shape: Shape) -> Kept:
 
 def copied(shape: Shape, sides: Sides) -> int:
     """Bytes of an image's map with its padding, where torch makes such a copy: for sides that are uneven. Else 0."""
-    top, bottom, left, right = sides
-    if (top, left) == (bottom, right):
+    if even(sides):
         return 0
+    top, bottom, left, right = sides
     return BYTES * shape[0] * (shape[1] + top + bottom) * (shape[2] + left + right)
 
 

@@ -65,6 +65,11 @@ def _tf_total(n: int, kernel: int, stride: int) -> int:
     return max((-(-n // stride) - 1) * stride + kernel - n, 0)
 
 
+def even(sides: Sides) -> bool:
+    """Whether as much is before as behind, which torch's layers can pad themselves."""
+    return sides[0] == sides[1] and sides[2] == sides[3]
+
+
 def windows(grid: Pair, kernel: Pair, stride: Pair, padding: Sides, ceil: bool = False) -> Pair:
     """The output grid of a convolution or pool.
 

@@ -5,15 +5,22 @@ from dataclasses import dataclass, replace
 from nas.architecture import fields as f
 from nas.architecture.fields import BatchNorm, Pair, Sides, optional, required
 from nas.architecture.op import BYTES, Concrete, Kept, Op, copied, norm_parameters
-from nas.architecture.shapes import Shape, elements, grid_of, need_map, need_vector, sides, windows
+from nas.architecture.shapes import Shape, elements, even, grid_of, need_map, need_vector, sides, windows
 from nas.errors import InputError
 
 INDEX = 8
 """Bytes that max pooling keeps for each number it puts out: where it was."""
 
 
+class Channelwise(Op):
+    """An op of which each channel depends on the same channel alone."""
+
+    def channel_order(self, shape: Shape) -> str:
+        return "keeps"
+
+
 @dataclass(frozen=True, kw_only=True)
-class Pool(Op, Concrete):
+class Pool(Channelwise, Concrete):
     """Max or average pooling. `count_padding`: zeros of the padding count in the average's divisor."""
 
     kind: str = required(f.one_of("max", "average"))
@@ -42,9 +49,9 @@ class Pool(Op, Concrete):
 
     def reached(self, shape: Shape) -> Sides:
         """The padding, less what no window reaches if its sides differ: what is copied with it would be pooled too."""
-        top, bottom, left, right = self.sides
-        if (top, left) == (bottom, right):
+        if even(self.sides):
             return self.sides
+        top, bottom, left, right = self.sides
         _, *grid = self.output(shape)
         reach = [(n - 1) * stride + kernel for n, stride, kernel in zip(grid, self.stride, self.kernel, strict=True)]
         return top, min(bottom, max(reach[0] - shape[1] - top, 0)), left, min(right, max(reach[1] - shape[2] - left, 0))
@@ -53,12 +60,9 @@ class Pool(Op, Concrete):
         padded = copied(shape, self.reached(shape))
         return Kept(not padded, False, padded + (INDEX * elements(self.output(shape)) if self.kind == "max" else 0))
 
-    def channel_order(self, shape: Shape) -> str:
-        return "keeps"
-
 
 @dataclass(frozen=True, kw_only=True)
-class GlobalPool(Op):
+class GlobalPool(Channelwise):
     """The average or maximum over the whole grid: a map becomes a vector."""
 
     kind: str = optional(f.one_of("average", "max"), "average")
@@ -70,12 +74,9 @@ class GlobalPool(Op):
     def kept(self, shape: Shape) -> Kept:
         return Kept(self.kind == "max", self.kind == "max")
 
-    def channel_order(self, shape: Shape) -> str:
-        return "keeps"
-
 
 @dataclass(frozen=True, kw_only=True)
-class AdaptivePool(Op):
+class AdaptivePool(Channelwise):
     """Pooling to a grid of `size`, with windows as torch chooses them."""
 
     size: Pair = required(f.pair(1))
@@ -89,9 +90,6 @@ class AdaptivePool(Op):
         if self.kind == "max":
             return Kept(True, False, INDEX * elements(self.output(shape)))
         return Kept(self.size != (1, 1), False)  # to a single number it is a mean, which keeps nothing
-
-    def channel_order(self, shape: Shape) -> str:
-        return "keeps"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +115,7 @@ class LRN(Op):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dropout(Op):
+class Dropout(Channelwise):
     """Each element is dropped with probability `rate` in training."""
 
     rate: float = optional(f.number(0, 1), 0.5)
@@ -125,24 +123,21 @@ class Dropout(Op):
     def kept(self, shape: Shape) -> Kept | None:
         return Kept(False, False, BYTES * elements(shape)) if self.rate else None  # its mask
 
-    def channel_order(self, shape: Shape) -> str:
-        return "keeps"
-
 
 @dataclass(frozen=True, kw_only=True)
-class Identity(Op):
+class Identity(Channelwise):
     """What comes in goes out."""
 
     def kept(self, shape: Shape) -> None:
         return None
 
-    def channel_order(self, shape: Shape) -> str:
-        return "keeps"
-
 
 @dataclass(frozen=True, kw_only=True)
-class Flatten(Op):
-    """A map becomes a vector, channels first, then rows."""
+class Flatten(Channelwise):
+    """A map becomes a vector, channels first, then rows.
+
+    A linear layer behind it mixes whole channels; nothing else reads a flat map's order.
+    """
 
     def output(self, shape: Shape) -> Shape:
         return (elements(shape),)
@@ -150,12 +145,9 @@ class Flatten(Op):
     def kept(self, shape: Shape) -> None:
         return None
 
-    def channel_order(self, shape: Shape) -> str:
-        return "keeps"  # a linear layer behind it mixes whole channels; nothing else reads a flat map's order
-
 
 @dataclass(frozen=True, kw_only=True)
-class Norm(Op):
+class Norm(Channelwise):
     """Batch norm on its own, on a map or a vector."""
 
     norm: BatchNorm | None = optional(f.norm, BatchNorm())
@@ -169,12 +161,9 @@ class Norm(Op):
     def kept(self, shape: Shape) -> Kept:
         return Kept(True, False)
 
-    def channel_order(self, shape: Shape) -> str:
-        return "keeps"
-
 
 @dataclass(frozen=True, kw_only=True)
-class Activation(Op):
+class Activation(Channelwise):
     """An activation on its own."""
 
     activation: str = optional(f.one_of(*f.ACTIVATIONS), "relu")
@@ -186,12 +175,9 @@ class Activation(Op):
         from_result = self.activation in ("relu", "sigmoid")  # not in place: the others keep what comes in
         return Kept(not from_result, from_result)
 
-    def channel_order(self, shape: Shape) -> str:
-        return "keeps"
-
 
 @dataclass(frozen=True, kw_only=True)
-class L2Norm(Op):
+class L2Norm(Channelwise):
     """A vector divided by its Euclidean length."""
 
     def output(self, shape: Shape) -> Shape:
@@ -200,9 +186,6 @@ class L2Norm(Op):
 
     def kept(self, shape: Shape) -> Kept:
         return Kept(True, False, 2 * BYTES)  # the length, and what is divided by
-
-    def channel_order(self, shape: Shape) -> str:
-        return "keeps"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from nas.architecture import ops
 from nas.architecture.fields import BatchNorm, Sides
 from nas.architecture.ops import KINDS, Op
 from nas.architecture.own_ops import LAYERS_OF
-from nas.architecture.shapes import Shape, is_map
+from nas.architecture.shapes import Shape, even, is_map
 from nas.errors import InputError
 
 ACTIVATIONS: dict[str, Callable[[bool], nn.Module]] = {
@@ -39,25 +39,10 @@ class Unit(nn.Sequential):
                 self.add_module(name, part)
 
 
-class Pad(nn.Module):
-    """Padding of four sides that differ, which torch's layers cannot do themselves."""
-
-    def __init__(self, padding: Sides, value: float = 0.0) -> None:
-        super().__init__()
-        top, bottom, left, right = padding
-        self.padding, self.value = (left, right, top, bottom), value
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.pad(x, self.padding, value=self.value)
-
-    def extra_repr(self) -> str:
-        return f"left, right, top, bottom = {self.padding}"
-
-
 class PaddedAverage(nn.Module):
     """Average pooling over uneven padding that is left out of the divisor."""
 
-    def __init__(self, pad: Pad, pool: nn.AvgPool2d) -> None:
+    def __init__(self, pad: nn.Module, pool: nn.Module) -> None:
         super().__init__()
         self.pad, self.pool = pad, pool
 
@@ -109,51 +94,41 @@ def _norm(norm: BatchNorm | None, channels: int, on_map: bool) -> nn.Module:
     return layer
 
 
-def _even(padding: Sides) -> bool:
-    return padding[0] == padding[1] and padding[2] == padding[3]
+def _pad(sides: Sides, value: float = 0.0) -> nn.ConstantPad2d:
+    """Padding of four sides that differ, which torch's other layers cannot do themselves."""
+    top, bottom, left, right = sides
+    return nn.ConstantPad2d((left, right, top, bottom), value)
 
 
 def _conv(op: ops.Conv, shape: Shape) -> nn.Module:
-    padding, width = op.sides, op.channels
-    conv = nn.Conv2d(
-        shape[0],
-        width,
-        op.kernel,
-        op.stride,
-        padding=(padding[0], padding[2]) if _even(padding) else 0,
-        groups=int(op.groups),
-        bias=op.bias,
-    )
+    sides, groups = op.sides, int(op.groups)
+    padding = (sides[0], sides[2]) if even(sides) else 0
+    conv = nn.Conv2d(shape[0], op.channels, op.kernel, op.stride, padding, groups=groups, bias=op.bias)
     nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")  # He et al. 2015, equation 10
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)
-    parts: dict[str, nn.Module] = {} if _even(padding) else {"pad": Pad(padding)}
-    return Unit(
-        parts | {"conv": conv, "norm": _norm(op.norm, width, True), "activation": ACTIVATIONS[op.activation](True)}
-    )
+    pad: dict[str, nn.Module] = {} if even(sides) else {"pad": _pad(sides)}
+    return Unit({**pad, "conv": conv, **_finish(op, True)})
 
 
 def _linear(op: ops.Linear, shape: Shape) -> nn.Module:
-    linear = nn.Linear(shape[0], op.channels, bias=op.bias)
-    return Unit(
-        {
-            "linear": linear,
-            "norm": _norm(op.norm, op.channels, False),
-            "activation": ACTIVATIONS[op.activation](True),
-        }
-    )
+    return Unit({"linear": nn.Linear(shape[0], op.channels, bias=op.bias), **_finish(op, False)})
+
+
+def _finish(op: ops.Conv | ops.Linear, on_map: bool) -> dict[str, nn.Module]:
+    return {"norm": _norm(op.norm, op.channels, on_map), "activation": ACTIVATIONS[op.activation](True)}
 
 
 def _pool(op: ops.Pool, shape: Shape) -> nn.Module:
     sides = op.reached(shape)
-    padding = (sides[0], sides[2]) if _even(sides) else (0, 0)
+    padding = (sides[0], sides[2]) if even(sides) else (0, 0)
     if op.kind == "max":
         pool: nn.Module = nn.MaxPool2d(op.kernel, op.stride, padding, ceil_mode=op.ceil)
-        return pool if _even(sides) else nn.Sequential(Pad(sides, float("-inf")), pool)
+        return pool if even(sides) else nn.Sequential(_pad(sides, float("-inf")), pool)
     average = nn.AvgPool2d(op.kernel, op.stride, padding, op.ceil, op.count_padding)
-    if _even(sides):
+    if even(sides):
         return average
-    return nn.Sequential(Pad(sides), average) if op.count_padding else PaddedAverage(Pad(sides), average)
+    return nn.Sequential(_pad(sides), average) if op.count_padding else PaddedAverage(_pad(sides), average)
 
 
 def _adaptive_pool(op: ops.AdaptivePool, shape: Shape) -> nn.Module:
