@@ -69,12 +69,16 @@ def cost(architecture: Architecture, input_shape: Sequence[int] | None = None, c
 
 def cost_of(root: Node) -> Cost:
     """The cost of a plan."""
-    training = _Training()
-    output = training.through(root, _Numbers(root.input))
+    training, heads = _Training(), root.heads()
+    x = _Numbers(root.input)
+    for node in root.children:
+        if not isinstance(node.op, Aux):
+            x = training.through(node, x)
+            training.aux(heads.get(node.name, ()), x)
     return Cost(
         parameters=sum(op.parameters for op in training.ops),
         macs=sum(op.macs for op in training.ops),
-        depth=output.depth,
+        depth=x.depth,
         activations=training.other + BYTES * sum(elements(numbers.shape) for numbers in training.kept),
         aux_parameters=training.aux_parameters,
         ops=tuple(training.ops),
@@ -107,38 +111,36 @@ class _Training:
             case Branches():
                 return _joined([self.through(branch, x) for branch in node.children], node.output)
             case Residual() as op:
-                parts = {part.name: part for part in node.children}
-                change = self.through(parts["body"], x)
-                if "projection" in parts:
-                    change = self.through(parts["projection"], change)
-                beside = self.through(parts["shortcut"], x) if "shortcut" in parts else x
-                return self._keep(op.kept(node.output), x, _joined([change, beside], node.output))
-            case Graph(nodes=nodes):
-                values, chains = {"in": x}, iter(node.children)
-                for name, terms in nodes:
-                    summed = [self.through(next(chains), values[of]) for of, _ in terms]
-                    values[name] = summed[0] if len(summed) == 1 else _joined(summed, node.input)
-                return values[nodes[-1][0]]
+                body, shortcut = node.sides()
+                parts = [self.row(body, x), self.row(shortcut, x)]
+                return self._keep(op.kept(node.output), x, _joined(parts, node.output))
+            case Graph():
+                values = {"in": x}
+                for name, chains in node.sums():
+                    summed = [self.through(chain, values[of]) for of, chain in chains]
+                    shape = chains[0][1].output if chains else node.input
+                    x = values[name] = summed[0] if len(summed) == 1 else _joined(summed, shape)
+                return x
             case Chain() | Cell():
-                return self._chain(node, x)
+                return self.row(node.children, x)
             case op:
                 price, kept = self.ops[-1], op.kept(node.input)
                 y = _Numbers(node.output, x.depth + (price.macs > 0), x.gradient or price.parameters > 0)
                 return x if kept is None else self._keep(kept, x, y)
 
-    def _chain(self, node: Node, x: _Numbers) -> _Numbers:
-        named: dict[str | None, _Numbers] = {}
-        for child in node.children:
-            match child.op:
-                case Aux(of=of):
-                    ops, self.ops = self.ops, []
-                    for head in child.children:
-                        self.through(head, named[of] if of else x)
-                    self.aux_parameters += sum(op.parameters for op in self.ops)
-                    self.ops = ops
-                case op:
-                    x = named[op.name] = self.through(child, x)
+    def row(self, nodes: Sequence[Node], x: _Numbers) -> _Numbers:
+        """What ops one after the other make of `x`."""
+        for node in nodes:
+            x = self.through(node, x)
         return x
+
+    def aux(self, heads: Sequence[Node], x: _Numbers) -> None:
+        """Aux heads that read `x`, whose ops are no part of the network's."""
+        ops, self.ops = self.ops, []
+        for head in heads:
+            self.row(head.children, x)
+        self.aux_parameters += sum(op.parameters for op in self.ops)
+        self.ops = ops
 
     def _keep(self, kept: Kept, x: _Numbers, y: _Numbers) -> _Numbers:
         if y.gradient:

@@ -6,11 +6,10 @@ An independent account of what the digest claims: it moves real weights, where t
 from collections.abc import Sequence
 from itertools import accumulate
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nas.architecture import ops
-from nas.architecture.plan import Node
+from nas.architecture.plan import Node, in_row
 from nas.network import Network
 
 Order = list[int]
@@ -99,8 +98,7 @@ class _Carrying:
         return left
 
     def residual(self, a: Node, b: Node, order: Order) -> Order:
-        body = [[*node.children[0].children, *node.children[1 : 1 + a.op.projection]] for node in (a, b)]  # type: ignore[attr-defined]
-        shortcut = [[s for part in node.children[1 + a.op.projection :] for s in part.children] for node in (a, b)]  # type: ignore[attr-defined]
+        body, shortcut = ([in_row(side) for side in sides] for sides in zip(a.sides(), b.sides(), strict=True))
         kept = self.chain(*shortcut, order, list(range(a.output[0])) if shortcut[0] else None)
         return self.chain(*body, order, kept)
 
@@ -125,14 +123,3 @@ def _chooses(node: Node) -> bool:
             return True
         case _:
             return False
-
-
-def randomized(network: nn.Module) -> None:
-    """Random parameters and statistics, so that a wrong order shows."""
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for name, value in network.state_dict().items():
-            if value.is_floating_point():
-                value.copy_(torch.rand(value.shape, generator=generator, dtype=value.dtype) * 0.6 - 0.2)
-                if name.endswith("running_var"):
-                    value.abs_().add_(0.1)

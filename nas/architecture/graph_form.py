@@ -8,24 +8,9 @@ equal sums are one step.
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from nas.architecture.ops import (
-    Activation,
-    AdaptivePool,
-    Branches,
-    Cell,
-    Chain,
-    Conv,
-    Dropout,
-    GlobalPool,
-    Graph,
-    Identity,
-    Op,
-    Pool,
-    Residual,
-)
+from nas.architecture import ops
 from nas.architecture.plan import Node
 
 Form = dict[str, Any]
@@ -36,31 +21,30 @@ IN = -1
 """Stands for what comes in, among the numbers of steps."""
 
 
-def written(form: object) -> str:
+def form_text(form: object) -> str:
     return json.dumps(form, sort_keys=True, separators=(",", ":"))
 
 
-@dataclass(frozen=True)
-class Term:
-    """A chain of a graph: the node it reads, the forms of its ops, and what is to be known of it."""
-
-    source: str
-    forms: list[Form]
-    sure: bool
-    """Gives the same whenever it is given the same: it has no weights and draws nothing at random."""
-    keeps_zero: bool
-
-    @classmethod
-    def of(cls, source: str, forms: list[Form], chain: Node) -> "Term":
-        sure = not any(node.parameters or isinstance(node.op, Dropout) for node in chain.walk())
-        return cls(source, forms, sure, all(_keeps_zero(node.op) for node in chain.walk()))
+Term = tuple[str, list[Form], Node]
+"""A chain of a graph: what it reads, the forms of its ops, and its plan."""
 
 
-def _keeps_zero(op: Op) -> bool:
+def _is_sure(chain: Node) -> bool:
+    """Whether it gives the same whenever it is given the same: it has no weights and draws nothing at random."""
+    return not any(node.parameters or isinstance(node.op, ops.Dropout) for node in chain.walk())
+
+
+def _keeps_zero(op: ops.Op) -> bool:
     match op:
-        case Conv(bias=False, norm=None, activation=act) | Activation(activation=act) | Residual(activation=act):
-            return act != "sigmoid"
-        case AdaptivePool() | Branches() | Cell() | Chain() | Dropout() | GlobalPool() | Graph() | Identity() | Pool():
+        case (
+            ops.Conv(bias=False, norm=None, activation=activation)
+            | ops.Activation(activation=activation)
+            | ops.Residual(activation=activation)
+        ):
+            return activation != "sigmoid"
+        case ops.Chain() | ops.Cell() | ops.Branches() | ops.Graph() | ops.Identity() | ops.Dropout():
+            return True
+        case ops.Pool() | ops.GlobalPool() | ops.AdaptivePool():
             return True
         case _:
             return False
@@ -74,18 +58,18 @@ def graph_form(nodes: Sequence[tuple[str, Sequence[Term]]]) -> Form:
     sums: dict[str, Sum] = {"in": (IN,)}
     for name, terms in nodes:
         added: list[int] = []
-        for term in terms:
-            read = sums[term.source]
-            step = (written(term.forms), read)
-            if not term.forms:
+        for source, chain_forms, chain in terms:
+            read = sums[source]
+            step = (form_text(chain_forms), read)
+            if not chain_forms:
                 added += read
-            elif term.sure and step in known:
+            elif step in known and _is_sure(chain):
                 added.append(known[step])
-            elif read or not term.keeps_zero:
+            elif read or not all(_keeps_zero(node.op) for node in chain.walk()):
                 added.append(len(steps))
                 known[step] = len(steps)
                 steps.append(step)
-                forms.append(term.forms)
+                forms.append(chain_forms)
         sums[name] = tuple(sorted(added))
     out = sums[nodes[-1][0]]
     order = _ordered(steps, out)
@@ -137,5 +121,5 @@ def _refined(colours: dict[int, int], steps: Sequence[tuple[str, Sum]]) -> dict[
 
 
 def _ranked(keys: dict[int, Any]) -> dict[int, int]:
-    ranks = {written(key): rank for rank, key in enumerate(sorted(keys.values()))}
-    return {step: ranks[written(key)] for step, key in keys.items()}
+    ranks = {form_text(key): rank for rank, key in enumerate(sorted(keys.values()))}
+    return {step: ranks[form_text(key)] for step, key in keys.items()}

@@ -3,22 +3,11 @@
 Cost, network, digest and pictures are all read off the plan; nothing else works out a shape.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from nas.architecture.ops import (
-    KINDS,
-    Aux,
-    Branches,
-    Cell,
-    Chain,
-    Conv,
-    Graph,
-    Op,
-    Residual,
-    Steps,
-)
+from nas.architecture.ops import KINDS, Aux, Branches, Cell, Chain, Conv, Dropout, Graph, Identity, Op, Residual, Steps
 from nas.architecture.shapes import Shape, is_map, written
 from nas.errors import InputError
 from nas.space.conditions import Unfit
@@ -69,6 +58,51 @@ class Node:
             yield self
             for child in self.children:
                 yield from child.walk(aux)
+
+    def steps(self, copies: bool = False) -> tuple["Node", ...]:
+        """The ops one after the other that a reader sees: chains opened, what does nothing left out.
+
+        A cell of several copies stays closed unless `copies`.
+        """
+        match self.op:
+            case Identity() | Dropout(rate=0.0):
+                return ()
+            case Chain():
+                return in_row(self.children, copies)
+            case Cell() | Branches() as op if len(self.children) < 2 or (copies and isinstance(op, Cell)):
+                return in_row(self.children, copies)
+            case _:
+                return (self,)
+
+    def sides(self) -> tuple[tuple["Node", ...], tuple["Node", ...]]:
+        """Of a residual, what is added up: its body with the projection behind it, and its shortcut if it has one."""
+        assert isinstance(self.op, Residual)
+        end = 1 + self.op.projection
+        return self.children[:end], self.children[end:]
+
+    def sums(self) -> Iterator[tuple[str, list[tuple[str, "Node"]]]]:
+        """Of a graph, its nodes in order: the name of each, and the chains that it sums up with what they read."""
+        assert isinstance(self.op, Graph)
+        chains = iter(self.children)
+        for name, terms in self.op.nodes:
+            yield name, [(source, next(chains)) for source, _ in terms]
+
+    def heads(self) -> dict[str, list["Node"]]:
+        """Of a network, its aux heads by the name of the op that they read."""
+        heads: dict[str, list[Node]] = {}
+        before = ""
+        for child in self.children:
+            match child.op:
+                case Aux(of=of):
+                    heads.setdefault(of or before, []).append(child)
+                case _:
+                    before = child.name
+        return heads
+
+
+def in_row(nodes: Iterable[Node], copies: bool = False) -> tuple[Node, ...]:
+    """The steps of nodes that follow one another."""
+    return tuple(step for node in nodes for step in node.steps(copies))
 
 
 def plan(network: Steps, shape: Shape, classes: int, aux: bool = True) -> Node:
@@ -190,6 +224,11 @@ def _graph(op: Graph, path: str, shape: Shape, classes: int) -> Node:
     return Node(op, path, shape, values[op.nodes[-1][0]], tuple(children))
 
 
+def projection(width: int) -> Conv:
+    """The linear 1×1 that ends the body of a residual that has one."""
+    return Conv(width=width, kernel=(1, 1), bias=True, norm=None, activation="none")
+
+
 def _residual(op: Residual, path: str, shape: Shape, classes: int) -> Node:
     body = plan_chain(Chain(chain=op.body), _join(path, "body"), shape, classes)
     shortcut = plan_chain(Chain(chain=op.shortcut), _join(path, "shortcut"), shape, classes)
@@ -197,8 +236,7 @@ def _residual(op: Residual, path: str, shape: Shape, classes: int) -> Node:
     if op.projection:
         if not is_map(body.output):
             raise ShapeError(f"{path}: the projection of a residual needs a map, not {written(body.output)}")
-        linear = Conv(width=shortcut.output[0], kernel=(1, 1), bias=True, norm=None, activation="none")
-        parts.append(_node(linear, _join(path, "projection"), body.output, classes))
+        parts.append(_node(projection(shortcut.output[0]), _join(path, "projection"), body.output, classes))
     if parts[-1].output != shortcut.output:
         what = "width" if parts[-1].output[1:] == shortcut.output[1:] else "grid"
         raise ShapeError(

@@ -4,43 +4,21 @@
 padding. A convolution is its kernel and width; without an activation it is `linear`. A pool without numbers is 3×3.
 """
 
-from collections.abc import Iterable
 from itertools import groupby
 
-from nas.architecture import Architecture
+from nas.architecture import Architecture, ops
 from nas.architecture.fields import Pair, Sides
-from nas.architecture.ops import (
-    KINDS,
-    LRN,
-    Activation,
-    AdaptivePool,
-    Aux,
-    Branches,
-    Cell,
-    Chain,
-    ChannelAffine,
-    Conv,
-    Dropout,
-    Flatten,
-    GlobalPool,
-    Graph,
-    Identity,
-    L2Norm,
-    Linear,
-    Norm,
-    Op,
-    Pool,
-    Residual,
-)
-from nas.architecture.plan import Node
+from nas.architecture.plan import Node, in_row
 from nas.architecture.shapes import Shape
 
 POOLS = {"average": "avg", "max": "max"}
+ACTIVATIONS = {"relu": [], "none": ["linear"]}
+"""What a convolution says of them instead of their name."""
 
 
 def sketch(node: Node) -> str:
     """The line of text for an op of a plan and all that is in it."""
-    return _chain(steps(node))
+    return _chain(node.steps())
 
 
 def cell_sketches(architecture: Architecture) -> dict[str, str]:
@@ -55,37 +33,17 @@ def cell_sketches(architecture: Architecture) -> dict[str, str]:
 
 def _collect(node: Node, sketches: dict[str, str]) -> None:
     match node.op:
-        case Cell(cell=name):
+        case ops.Cell(cell=name):
             if node.children and has_branches(node.children[0]):
                 sketches.setdefault(name, sketch(node.children[0]))
-        case Chain() | Branches() | Residual() | Graph():
+        case ops.Chain() | ops.Branches() | ops.Residual() | ops.Graph():
             for child in node.children:
                 _collect(child, sketches)
 
 
 def has_branches(node: Node) -> bool:
     """Whether there are branches (be it one), a residual or a graph in it."""
-    return any(isinstance(inner.op, Branches | Residual | Graph) for inner in node.walk())
-
-
-def steps(node: Node) -> tuple[Node, ...]:
-    """The ops one after the other that a reader sees: chains opened, what does nothing left out.
-
-    A cell of several copies stays closed.
-    """
-    match node.op:
-        case Identity() | Dropout(rate=0.0):
-            return ()
-        case Chain():
-            return _all_steps(node.children)
-        case Cell() | Branches() if len(node.children) < 2:
-            return _all_steps(node.children)
-        case _:
-            return (node,)
-
-
-def _all_steps(nodes: Iterable[Node]) -> tuple[Node, ...]:
-    return tuple(step for node in nodes for step in steps(node))
+    return any(isinstance(inner.op, ops.Branches | ops.Residual | ops.Graph) for inner in node.walk())
 
 
 def _chain(nodes: tuple[Node, ...]) -> str:
@@ -98,9 +56,9 @@ def _chain(nodes: tuple[Node, ...]) -> str:
 def _inside(node: Node) -> str:
     """An op within a longer chain: what would bind less than the arrow is set apart."""
     match node.op:
-        case Branches():
+        case ops.Branches():
             return f"[{_op(node)}]"
-        case Residual() | Graph():
+        case ops.Residual() | ops.Graph():
             return f"({_op(node)})"
         case _:
             return _op(node)
@@ -108,75 +66,71 @@ def _inside(node: Node) -> str:
 
 def _op(node: Node) -> str:
     match node.op:
-        case Branches():
-            return " | ".join(_chain(steps(branch)) for branch in node.children)
-        case Residual():
+        case ops.Branches():
+            return " | ".join(_chain(branch.steps()) for branch in node.children)
+        case ops.Residual():
             return _residual(node, node.op)
-        case Cell():
+        case ops.Cell():
             runs = [(text, len(list(same))) for text, same in groupby(map(sketch, node.children))]
             return " → ".join(f"{count} × ({text})" for text, count in runs)
-        case Graph():
-            return "; ".join(graph_lines(node, node.op))
-        case Aux():
+        case ops.Graph():
+            return "; ".join(graph_lines(node))
+        case ops.Aux():
             return f"aux ({sketch(node.children[0])})"
         case op:
             return leaf_text(op, node.input)
 
 
-def _residual(node: Node, op: Residual) -> str:
-    body, *others = node.children
-    inner = (*steps(body), *(others[:1] if op.projection else ()))
-    shortcut = _chain(_all_steps(others[bool(op.projection) :]))
+def _residual(node: Node, op: ops.Residual) -> str:
+    body, shortcut = (_chain(in_row(side)) for side in node.sides())
     scale = "" if op.scale == 1 else f"{op.scale:g}·"
     kept = f"({shortcut})" if " " in shortcut else shortcut
     closing = {"relu": "", "none": ", no activation"}.get(op.activation, f" → {op.activation}")
-    return f"{kept} + {scale}({_chain(inner)}){closing}"
+    return f"{kept} + {scale}({body}){closing}"
 
 
-def graph_lines(node: Node, op: Graph) -> list[str]:
+def graph_lines(node: Node) -> list[str]:
     """A line for each node of a graph: `b = in + (a → avg)`."""
-    chains = iter(node.children)
     lines: list[str] = []
-    for name, sources in op.nodes:
-        terms = [" → ".join([source, *map(_inside, _all_steps(next(chains).children))]) for source, _ in sources]
+    for name, chains in node.sums():
+        terms = [" → ".join([source, *map(_inside, chain.steps())]) for source, chain in chains]
         lines.append(f"{name} = " + (" + ".join(f"({t})" if " " in t and len(terms) > 1 else t for t in terms) or "0"))
     return lines
 
 
-def leaf_text(op: Op, shape: Shape) -> str:
+def leaf_text(op: ops.Op, shape: Shape) -> str:
     """A concrete leaf for an input of `shape`: `3×3/2 384 V`, `max 3×3/2 V`, `linear 1000`."""
     match op:
-        case Conv(kernel=(1, 1), activation="none", stride=(1, 1), groups=1):
+        case ops.Conv(kernel=(1, 1), activation="none", stride=(1, 1), groups=1):
             return f"linear {op.channels}"
-        case Conv():
+        case ops.Conv():
             words = [window(op.kernel, op.stride), str(op.channels), *_padding_words(op.sides, op.kernel)]
-            return " ".join([*words, *group_words(op, shape), *_activation_words(op.activation)])
-        case Pool():
-            plain = (op.kernel, op.stride, padding_word(op.sides, op.kernel)) == ((3, 3), (1, 1), "")
-            words = [] if plain else [window(op.kernel, op.stride), *_padding_words(op.sides, op.kernel)]
-            return " ".join([POOLS[op.kind], *words, *(["ceil"] if op.ceil else [])])
-        case GlobalPool(kind=kind):
+            return " ".join([*words, *group_words(op, shape), *ACTIVATIONS.get(op.activation, [op.activation])])
+        case ops.Pool():
+            words = [window(op.kernel, op.stride), *_padding_words(op.sides, op.kernel)]
+            return " ".join([POOLS[op.kind], *(words if words != ["3×3"] else []), *(["ceil"] if op.ceil else [])])
+        case ops.GlobalPool(kind=kind):
             return f"global {POOLS[kind]}"
-        case AdaptivePool(kind=kind, size=size):
+        case ops.AdaptivePool(kind=kind, size=size):
             return f"{POOLS[kind]} to {window(size)}"
-        case Linear(activation=activation):
+        case ops.Linear(activation=activation):
             return f"linear {op.channels}" + ("" if activation == "none" else f" {activation}")
-        case Dropout(rate=rate):
+        case ops.Dropout(rate=rate):
             return f"dropout {rate:g}"
-        case LRN(size=size):
+        case ops.LRN(size=size):
             return f"LRN {size}"
-        case Activation(activation=activation):
+        case ops.Activation(activation=activation):
             return activation
         case _:
-            return WORDS.get(type(op)) or KINDS[type(op)]
+            return WORDS.get(type(op), ops.KINDS[type(op)])
 
 
-WORDS: dict[type[Op], str] = {
-    ChannelAffine: "affine per channel",
-    Flatten: "flatten",
-    Identity: "x",
-    L2Norm: "L2 norm",
-    Norm: "batch norm",
+WORDS: dict[type[ops.Op], str] = {
+    ops.ChannelAffine: "affine per channel",
+    ops.Flatten: "flatten",
+    ops.Identity: "x",
+    ops.L2Norm: "L2 norm",
+    ops.Norm: "batch norm",
 }
 """Ops that have nothing to tell but what they are."""
 
@@ -197,7 +151,7 @@ def padding_word(sides: Sides, kernel: Pair) -> str:
     return f"p{sides[0]}" if len(set(sides)) == 1 else "p" + ",".join(map(str, sides))
 
 
-def group_words(op: Conv, shape: Shape) -> list[str]:
+def group_words(op: ops.Conv, shape: Shape) -> list[str]:
     """What is to be said of a convolution's groups."""
     if op.groups == 1:
         return []
@@ -207,7 +161,3 @@ def group_words(op: Conv, shape: Shape) -> list[str]:
 def _padding_words(sides: Sides, kernel: Pair) -> list[str]:
     word = padding_word(sides, kernel)
     return [word] if word else []
-
-
-def _activation_words(activation: str) -> list[str]:
-    return {"relu": [], "none": ["linear"]}.get(activation, [activation])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from nas.architecture.ops import Branches, Cell, Graph, Residual
-from nas.architecture.sketch import graph_lines, steps
+from nas.architecture.sketch import graph_lines
 from nas.drawing.canvas import DROP, GAP, Block, Box, Item, Line, grouped, parallel, stacked
 from nas.drawing.families import runs
 from nas.drawing.text import Span, Text, plain, small
@@ -22,7 +22,7 @@ def chain(same: Same, pen: Pen, gap: float = GAP, width: float = LEAST_WIDTH) ->
 
 def chain_blocks(same: Same, pen: Pen, width: float = LEAST_WIDTH) -> list[Block]:
     """A block for each op of a chain; its leaves are equally wide."""
-    ops = list(zip(*map(steps, same), strict=True))
+    ops = list(zip(*(copy.steps() for copy in same), strict=True))
     width = max([width, *(box(*words(op, pen)).width for op in ops if not op[0].children)])
     return [_block(op, pen, width) for op in ops]
 
@@ -44,8 +44,8 @@ def _block(op: Same, pen: Pen, width: float) -> Block:
             return parallel([_branch(branch, pen) for branch in _parts(op)], "concat", [plain(said, 11.5, "#ffffff")])
         case Residual() as residual:
             return _residual(op, residual, pen)
-        case Graph() as graph:
-            return box("other", [small(line) for line in graph_lines(op[0], graph)], width)
+        case Graph():
+            return box("other", [small(line) for line in graph_lines(op[0])], width)
         case Cell():
             return _copies(op, pen)
         case _:

@@ -9,7 +9,7 @@ from typing import Any
 
 from nas.architecture.ops import Aux, Branches, Cell, Chain, Conv, Dropout, Graph, Linear, Pool, Residual
 from nas.architecture.plan import Node
-from nas.architecture.sketch import has_branches, steps
+from nas.architecture.sketch import has_branches
 from nas.drawing.text import clean
 from nas.drawing.words import Same, values
 from nas.errors import unknown
@@ -138,14 +138,14 @@ def _all_values(node: Node) -> tuple[str, ...]:
     """The values that may differ among nodes of one structure."""
     return tuple(
         value
-        for step in steps(node)
+        for step in node.steps()
         for value in (*values(step), *(inner for child in step.children for inner in _all_values(child)))
     )
 
 
 def _structure(node: Node) -> tuple[Any, ...]:
     """What copies that are drawn as one have in common: all but names, widths, residual scales and dropout rates."""
-    return tuple(_form(step) for step in steps(node))
+    return tuple(_form(step) for step in node.steps())
 
 
 def _form(node: Node) -> tuple[Any, ...]:

@@ -9,7 +9,6 @@ from itertools import groupby, pairwise
 from nas.architecture.ops import Aux, Cell, Chain
 from nas.architecture.plan import Node
 from nas.architecture.shapes import Shape, written
-from nas.architecture.sketch import steps
 from nas.drawing.blocks import box, chain, chain_blocks
 from nas.drawing.canvas import GAP, LABELLED, Block, Box, Item, Label, Line, Point, grouped, stacked
 from nas.drawing.families import Family, Member, place, runs
@@ -27,7 +26,7 @@ Part = tuple[Block, Shape]
 
 def flow(root: Node, of_copy: Mapping[str, Family], pen: Pen) -> Block:
     """The network's own chain. `of_copy` has the family of each copy (by its path) that a panel shows."""
-    taps = _taps(root)
+    taps = root.heads()
     parts: list[Part] = [(box("end", [plain("input", 12)], 64), root.input)]
     heads: list[tuple[Node, int]] = []
     for group in _groups(root, of_copy, taps):
@@ -43,19 +42,6 @@ def flow(root: Node, of_copy: Mapping[str, Family], pen: Pen) -> Block:
         return stacked(blocks[:count], GAP, labels).height + (LABELLED if labels[count - 1] else GAP) / 2
 
     return _with_heads(stacked(blocks, GAP, labels), [(_head(head, pen), tap(count)) for head, count in heads])
-
-
-def _taps(root: Node) -> dict[str, list[Node]]:
-    """The aux heads by the name of the op in the network's chain that they read."""
-    taps: dict[str, list[Node]] = {}
-    previous = ""
-    for node in root.children:
-        match node.op:
-            case Aux(of=of):
-                taps.setdefault(of or previous, []).append(node)
-            case _:
-                previous = node.name
-    return taps
 
 
 def _groups(root: Node, of_copy: Mapping[str, Family], taps: Mapping[str, object]) -> list[list[Node]]:
@@ -90,7 +76,7 @@ def _parts(group: Sequence[Node], of_copy: Mapping[str, Family], pen: Pen) -> li
 
 
 def _ops(node: Node, pen: Pen) -> list[Part]:
-    return list(zip(chain_blocks((node,), pen, WIDTH), (step.output for step in steps(node)), strict=True))
+    return list(zip(chain_blocks((node,), pen, WIDTH), (step.output for step in node.steps()), strict=True))
 
 
 def _reference(title: str, run: Sequence[Node], cells: Sequence[Node]) -> Part:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from nas.architecture.shapes import Shape, written
-from nas.architecture.sketch import steps
 from nas.drawing.blocks import chain_blocks
 from nas.drawing.canvas import GAP, Block, Box, Item, Label, Line, stacked
 from nas.drawing.families import Family, place
@@ -40,7 +39,7 @@ def panel(family: Family, usual: Finish | None, least_width: float) -> Block:
 def _body(family: Family, pen: Pen) -> Block:
     """The ops, with the shape that comes in, the one that goes out, and those between where it changes."""
     shapes = [[copy.input for copy in family.copies]]
-    shapes += [[node.output for node in same] for same in zip(*map(steps, family.copies), strict=True)]
+    shapes += [[node.output for node in same] for same in zip(*(copy.steps() for copy in family.copies), strict=True)]
     several = ["in", *[""] * (len(shapes) - 2), "out"]
     said = [_shape(shape, word) for shape, word in zip(shapes, several, strict=False)]
     last = len(shapes) - 1

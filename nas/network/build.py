@@ -88,18 +88,13 @@ class Network(nn.Module):
         self.classes = root.output[0]
         self.aux_heads = tuple(node.name for node in root.children if isinstance(node.op, Aux))
         self.aux_weights: dict[str, float] = {}
-        self._read_by: dict[str, list[str]] = {}  # op in the network's own chain -> the aux heads that read it
-        previous = ""
+        heads = root.heads() if aux else {}
+        self._read_by = {read: [head.name for head in some] for read, some in heads.items()}
         for node in root.children:
-            match node.op:
-                case Aux(of=of, weight=weight):
-                    if aux:
-                        self.add_module(node.name, _module(node))
-                        self.aux_weights[node.name] = weight
-                        self._read_by.setdefault(of or previous, []).append(node.name)
-                case _:
-                    self.add_module(node.name, _module(node))
-                    previous = node.name
+            if isinstance(node.op, Aux) and aux:
+                self.aux_weights[node.name] = node.op.weight
+            if aux or not isinstance(node.op, Aux):
+                self.add_module(node.name, _module(node))
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
         heads: dict[str, Tensor] = {}
@@ -159,22 +154,17 @@ def _dropped(x: Tensor, rate: float, training: bool) -> Tensor:
 def _module(node: Node) -> nn.Module:
     match node.op:
         case Chain() | Cell():
-            return _sequence(node.children)
+            sequence = nn.Sequential()
+            for child in node.children:
+                sequence.add_module(child.name, _module(child))
+            return sequence
         case Aux():
-            return _sequence(node.children[0].children)
+            return _module(node.children[0])
         case Branches():
-            return Parallel({branch.name: _sequence(branch.children) for branch in node.children})
+            return Parallel({branch.name: _module(branch) for branch in node.children})
         case Residual(scale=scale, activation=activation):
             return ResidualSum({part.name: _module(part) for part in node.children}, scale, activation)
-        case Graph(nodes=nodes):
-            chains = iter(node.children)
-            return GraphSum({name: {of: _sequence(next(chains).children) for of, _ in terms} for name, terms in nodes})
+        case Graph():
+            return GraphSum({name: {of: _module(chain) for of, chain in chains} for name, chains in node.sums()})
         case op:
             return layer(op, node.input)
-
-
-def _sequence(nodes: tuple[Node, ...]) -> nn.Module:
-    sequence = nn.Sequential()
-    for node in nodes:
-        sequence.add_module(node.name, _module(node))
-    return sequence

@@ -12,29 +12,9 @@ from functools import lru_cache
 from itertools import groupby
 from typing import TypeVar
 
-from nas.architecture.ops import (
-    KINDS,
-    LRN,
-    Activation,
-    AdaptivePool,
-    Aux,
-    Branches,
-    Cell,
-    Chain,
-    ChannelAffine,
-    Conv,
-    Dropout,
-    Flatten,
-    GlobalPool,
-    Graph,
-    Identity,
-    L2Norm,
-    Norm,
-    Op,
-    Pool,
-    Residual,
-)
-from nas.architecture.plan import Node
+from nas.architecture import ops
+from nas.architecture.plan import Node, in_row
+from nas.architecture.sketch import window
 
 T = TypeVar("T")
 
@@ -46,6 +26,9 @@ LONGEST = 6
 
 ZERO = ""
 """The key of what is zero: a sum of nothing, and what is made of it."""
+
+UNTOLD = {ops.Activation, ops.ChannelAffine, ops.Dropout, ops.Flatten, ops.Identity, ops.L2Norm, ops.LRN, ops.Norm}
+"""Layers that a way does not name."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +69,9 @@ class _Block:
 
 
 def _blocks(root: Node) -> Iterator[_Block]:
-    known: dict[Op, _Block] = {}
-    for holds, nodes in groupby(_flat(root.children), lambda node: isinstance(node.op, Branches | Residual | Graph)):
+    known: dict[ops.Op, _Block] = {}
+    row = in_row((node for node in root.children if not isinstance(node.op, ops.Aux)), copies=True)
+    for holds, nodes in groupby(row, lambda node: isinstance(node.op, ops.Branches | ops.Residual | ops.Graph)):
         if not holds:
             run = list(nodes)
             yield _Block(_row(run), _total(map(_layers, run)))
@@ -98,52 +82,28 @@ def _blocks(root: Node) -> Iterator[_Block]:
             yield known[node.op]
 
 
-def _flat(nodes: Sequence[Node]) -> Iterator[Node]:
-    """The ops in a row, with chains and cells dissolved."""
-    for node in nodes:
-        match node.op:
-            case Chain() | Cell():
-                yield from _flat(node.children)
-            case Branches() if len(node.children) == 1:
-                yield from _flat(node.children)
-            case Aux():
-                pass
-            case _:
-                yield node
-
-
 def _ways(node: Node) -> Counter[Way]:
     match node.op:
-        case Graph(nodes=nodes):
+        case ops.Graph():
             values: dict[str, Counter[Way]] = {"in": Counter({(): 1})}
-            chains = iter(node.children)
-            for name, sources in nodes:
-                values[name] = _total(_after(values[source], _ways(next(chains))) for source, _ in sources)
-            return values[nodes[-1][0]]
-        case Chain() | Cell() | Branches() | Residual():
-            return _total(map(_row, _sides(node)))
+            for name, chains in node.sums():
+                values[name] = total = _total(_after(values[source], _ways(chain)) for source, chain in chains)
+            return total
+        case ops.Residual():
+            return _total(map(_row, node.sides()))
+        case ops.Branches():
+            return _total(map(_ways, node.children))
+        case ops.Chain() | ops.Cell():
+            return _row(node.children)
         case op:
             word = _written(op)[1]
             return Counter({(word,) if word else (): 1})
 
 
-def _sides(node: Node) -> list[Sequence[Node]]:
-    """The rows of ops side by side: branches, or the body of a residual (with its projection) and its shortcut."""
-    match node.op:
-        case Branches():
-            return [[branch] for branch in node.children]
-        case Residual(projection=projection):
-            body, *others = node.children
-            return [[body, *others[:projection]], others[projection:]]
-        case _:
-            return [node.children]
-
-
 def _row(nodes: Sequence[Node]) -> Counter[Way]:
     ways: Counter[Way] = Counter({(): 1})
     for node in nodes:
-        if not isinstance(node.op, Aux):
-            ways = _after(ways, _ways(node))
+        ways = _after(ways, _ways(node))
     return ways
 
 
@@ -157,22 +117,20 @@ def _after(ways: Counter[Way], others: Counter[Way]) -> Counter[Way]:
 
 def _layers(node: Node) -> Counter[str]:
     match node.op:
-        case Aux():
-            return Counter()
-        case Graph(nodes=nodes):
-            return _total(map(_layers, _alive(node, nodes)))
-        case Chain() | Cell() | Branches() | Residual():
+        case ops.Graph():
+            return _total(map(_layers, _alive(node)))
+        case ops.Chain() | ops.Cell() | ops.Branches() | ops.Residual():
             return _total(map(_layers, node.children))
         case op:
             word = _written(op)[1]
             return Counter({word: 1} if word else {})
 
 
-def _alive(node: Node, nodes: Sequence[tuple[str, Sequence[tuple[str, object]]]]) -> list[Node]:
+def _alive(node: Node) -> list[Node]:
     """The chains of a graph that lie on a way from its input to its output."""
-    chains = iter(node.children)
-    edges = [(source, name, next(chains)) for name, sources in nodes for source, _ in sources]
-    reached, needed = {"in"}, {nodes[-1][0]}
+    sums = list(node.sums())
+    edges = [(source, name, chain) for name, chains in sums for source, chain in chains]
+    reached, needed = {"in"}, {sums[-1][0]}
     for source, name, _ in edges:
         reached |= {name} if source in reached else set()
     for source, name, _ in reversed(edges):
@@ -190,24 +148,24 @@ def _total(several: Iterable[Counter[T]]) -> Counter[T]:
 def _key(node: Node, x: str, heads: list[str]) -> str:
     """The key of what the node makes of `x`: a sum is its terms with + between, what is concatenated has |."""
     match node.op:
-        case Chain() | Cell():
+        case ops.Chain() | ops.Cell():
             return _key_of_row(node.children, x, heads)
-        case Branches():
+        case ops.Branches():
             return _joined("|", [_key(branch, x, heads) or "0" for branch in node.children])
-        case Residual() as op:
-            body, shortcut = (_key_of_row(side, x, heads) for side in _sides(node))
+        case ops.Residual() as op:
+            body, shortcut = (_key_of_row(side, x, heads) for side in node.sides())
             scaled = _hashed(f"{op.scale} {body}") if body and op.scale != 1 else body
             total = _joined("+", [scaled, shortcut])
             return _hashed(f"{op.activation} {total}") if total and op.activation != "none" else total
-        case Graph(nodes=nodes):
-            values, chains = {"in": x}, iter(node.children)
-            for name, sources in nodes:
-                values[name] = _joined("+", [_key(next(chains), values[source], heads) for source, _ in sources])
-            return values[nodes[-1][0]]
-        case Aux():
+        case ops.Graph():
+            values = {"in": x}
+            for name, chains in node.sums():
+                x = values[name] = _joined("+", [_key(chain, values[source], heads) for source, chain in chains])
+            return x
+        case ops.Aux():
             heads.extend(_key(head, "", []) or _hashed(repr(node.op)) for head in node.children)
             return x
-        case Identity() | Dropout(rate=0.0):
+        case ops.Identity() | ops.Dropout(rate=0.0):
             return x
         case op:
             return _hashed(f"{_written(op)[0]} {x}") if x else ZERO
@@ -231,25 +189,19 @@ def _hashed(text: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _written(op: Op) -> tuple[str, str]:
+def _written(op: ops.Op) -> tuple[str, str]:
     """A layer with all its fields; and in a word without widths, which is empty for those that are not told."""
     given = " ".join(f"{getattr(op, field.name)}" for field in fields(op) if field.name != "name")
-    return f"{KINDS[type(op)]} {given}", _word(op)
+    return f"{ops.KINDS[type(op)]} {given}", _word(op)
 
 
-def _word(op: Op) -> str:
+def _word(op: ops.Op) -> str:
     match op:
-        case Conv():
-            return f"{_window(op.kernel, op.stride)}{'' if op.groups == 1 else ' grouped'}"
-        case Pool():
-            return f"{op.kind} {_window(op.kernel, op.stride)}"
-        case GlobalPool() | AdaptivePool():
+        case ops.Conv():
+            return f"{window(op.kernel, op.stride)}{'' if op.groups == 1 else ' grouped'}"
+        case ops.Pool():
+            return f"{op.kind} {window(op.kernel, op.stride)}"
+        case ops.GlobalPool() | ops.AdaptivePool():
             return f"{op.kind} pool"
-        case Activation() | ChannelAffine() | Dropout() | Flatten() | Identity() | L2Norm() | LRN() | Norm():
-            return ""
         case _:
-            return KINDS[type(op)]
-
-
-def _window(kernel: tuple[int, int], stride: tuple[int, int]) -> str:
-    return f"{kernel[0]}x{kernel[1]}" + ("" if stride == (1, 1) else f"/{stride[0]}")
+            return "" if type(op) in UNTOLD else ops.KINDS[type(op)]
