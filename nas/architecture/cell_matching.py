@@ -14,9 +14,9 @@ from typing import Any
 
 from nas.architecture.architecture import Architecture
 from nas.architecture.context import context
-from nas.architecture.derivation import Derivation, GaveUp
-from nas.architecture.elements import STRUCTURE, Element, Side, Sum, elements
+from nas.architecture.derivation import Derivation, GaveUp, Step
 from nas.architecture.ops import Conv, Linear
+from nas.architecture.pieces import STRUCTURE, Pieces, pieces
 from nas.architecture.plan import Node
 from nas.architecture.shapes import Shape
 from nas.architecture.variants import varied
@@ -90,11 +90,11 @@ def cell_parameters(space: Space, place: Place, cell: Node, width: int | None = 
     None if there are none. With a `width`, for which `cell` was made, its widths are brought near to those of `cell` as
     shares of what comes in, one after the other; else they are any.
     """
-    target = elements(cell, STRUCTURE)
-    found = next(_solutions(space, place, target), None)
-    if found is None or width is None:
-        return found and found[0]
-    parameters, made = found
+    target = pieces(cell, STRUCTURE)
+    solution = _solution(space, place, target)
+    if solution is None or width is None:
+        return solution and solution[0]
+    parameters, made = solution
     wanted = _shares(cell, width)
     distance, before = _distance(made, wanted), math.inf
     while distance < before:
@@ -103,20 +103,15 @@ def cell_parameters(space: Space, place: Place, cell: Node, width: int | None = 
         for name, value in [(name, value) for name, values in few for value in values]:
             changed = {**parameters, name: value}
             other = _made(space, place, {**place.around, **changed})
-            if other and elements(other, STRUCTURE) == target and _distance(other, wanted) < distance - 1e-9:
+            if other and pieces(other, STRUCTURE) == target and _distance(other, wanted) < distance - 1e-9:
                 parameters, distance = changed, _distance(other, wanted)
     return parameters
 
 
-def has_sides(cell: Node) -> bool:
-    """Whether a cell has anything side by side."""
-    return any(isinstance(element, Side | Sum) for element in elements(cell))
-
-
-def _solutions(space: Space, place: Place, target: tuple[Element, ...]) -> Iterator[tuple[Parameters, Node]]:
+def _solution(space: Space, place: Place, target: Pieces) -> tuple[Parameters, Node] | None:
     """Parameters with the structure `target`, and the cell that they give."""
     if is_open(space.document["architecture"].get("variant")):
-        return
+        return None
     document = varied(space.document["architecture"])
     each = {key: per_copy[0] for key, per_copy in place.op.get("each", {}).items()}
     once = {key: value for key, value in place.op.items() if key not in ("depth", "each")}
@@ -127,16 +122,16 @@ def _solutions(space: Space, place: Place, target: tuple[Element, ...]) -> Itera
         derivation = Derivation(Ways(document), document["classes"], BUDGET, coarse, STRUCTURE)
         with suppress(GaveUp):
             for scope, way in derivation.scopes(start):
-                for rest, _, gone in derivation.op(once, f"network.{place.name}", scope, (target, place.input, way)):
-                    if not rest:
-                        yield gone
+                for end in derivation.op(once, f"network.{place.name}", scope, Step(target, place.input, way)):
+                    if not end.target:
+                        yield end.way
 
-    if next(ways(coarse=True), None) is None:  # which tells soon what is out of the question
-        return
-    for way in ways(coarse=False):
-        found = _made(space, place, way.values)
-        if found and elements(found, STRUCTURE) == target:
-            yield {name: value for name, value in way.values.items() if name not in place.around}, found
+    if next(ways(coarse=True), None) is not None:  # which tells soon what is out of the question
+        for way in ways(coarse=False):
+            made = _made(space, place, way.values)
+            if made and pieces(made, STRUCTURE) == target:
+                return {name: value for name, value in way.values.items() if name not in place.around}, made
+    return None
 
 
 def _made(space: Space, place: Place, values: Mapping[str, Scalar]) -> Node | None:

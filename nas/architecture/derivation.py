@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nas.architecture import fields as f
-from nas.architecture.elements import Blur, Element, Parts, Side, Sum, elements, is_graph, less, said
-from nas.architecture.ops import Chain, Conv, Residual
-from nas.architecture.parse import Count, Scope, read_op, with_values
+from nas.architecture.graph_form import form_text
+from nas.architecture.ops import Chain, Residual
+from nas.architecture.parse import Count, Scope, read_op, with_default_values, with_values
 from nas.architecture.parts import with_parts
-from nas.architecture.plan import plan_chain
+from nas.architecture.pieces import Blur, Parts, Pieces, less, pieces, said
+from nas.architecture.plan import plan_chain, projection
 from nas.architecture.shapes import Shape, is_map
 from nas.errors import InputError
 from nas.space.conditions import is_conditional
@@ -26,11 +27,20 @@ class GaveUp(Exception):
     """The ways are too many to try them all."""
 
 
-Target = tuple[Element, ...]
-"""What is still to be made, in order."""
+@dataclass(frozen=True)
+class Step:
+    """What is left to be made behind an op, the shape that comes out of it, and the way there."""
 
-Step = tuple[Target, Shape, Way]
-"""What is left to be made behind an op, the shape that comes out of it, and the way there."""
+    target: Pieces
+    shape: Shape
+    way: Way
+    heads: tuple[Pieces, ...] = ()
+    """Side classifiers that are left to be made."""
+    taps: Mapping[str, Shape] = field(default_factory=dict)
+    """What they may read: the shapes behind ops of the network's own chain, by name."""
+
+    def on(self, way: Way) -> "Step":
+        return replace(self, way=way)
 
 
 @dataclass
@@ -44,20 +54,22 @@ class Derivation:
     """Takes widths as they come: the first of all ways to make the same of an op, and sums of unequal widths too."""
     blur: Blur = ()
     tried: int = 0
-    _furthest: tuple[int, str, Target | str, Target] = (-1, "the space", "", ())
+    _furthest: tuple[int, str, Pieces | str, Pieces] = (-1, "the space", "", [])
     """How many ops the way made that led furthest, and what could not be made there."""
-    _known: dict[str, tuple[Target, Shape] | str] = field(default_factory=dict)
+    _known: dict[str, tuple[Pieces, Shape] | str] = field(default_factory=dict)
     _branches_known: dict[str, list[Step]] = field(default_factory=dict)
 
     def network(
-        self, target: Target, heads: Sequence[Target], shape: Shape, assumed: Mapping[str, bool]
+        self, target: Pieces, heads: Sequence[Pieces], shape: Shape, assumed: Mapping[str, bool]
     ) -> Iterator[Way]:
         """The ways in which the whole network is `target`, with these side classifiers."""
         for scope, way in self.scopes(Way(assumed=assumed)):
-            for network, path, opened in self.ways.open(self.ways.document["network"], "network", way):
-                ops = network if isinstance(network, list) else [network]
-                taps: dict[str | None, Shape] = {}
-                yield from self._main(ops, 0, path, scope, taps, tuple(heads), (target, shape, opened))
+            start = Step(target, shape, way, tuple(heads))
+            for end in self.chain(self.ways.document["network"], "network", scope, start):
+                if end.target:
+                    self._ends(end, "network", "nothing more")
+                elif not end.heads:
+                    yield end.way
 
     def scopes(self, way: Way) -> Iterator[tuple[Scope, Way]]:
         """What holds for all ops of the document."""
@@ -74,58 +86,23 @@ class Derivation:
             )
             yield scope, gone
 
-    def _main(
-        self,
-        ops: Sequence[Any],
-        index: int,
-        path: str,
-        scope: Scope,
-        taps: Mapping[str | None, Shape],
-        heads: tuple[Target, ...],
-        step: Step,
-    ) -> Iterator[Way]:
-        """The network's own chain from op `index` on; `taps` are the shapes that side classifiers may read."""
-        target, shape, way = step
-        if index == len(ops):
-            if not target and not heads:
-                yield way
-            elif target:
-                self._ends(way, "network", "nothing more", target)
-            return
-        op = ops[index]
-        here = item_path(path, op)
-        if op.get("op") == "aux":
-            weights = self.ways.fill({key: value for key, value in op.items() if key == "weight"}, here, way)
-            for filled, gone in weights:
-                if filled.get("weight") == 0:  # absent
-                    yield from self._main(ops, index + 1, path, scope, taps, heads, (target, shape, gone))
-                    continue
-                tap = taps.get(op.get("of"), shape)
-                for place, head in enumerate(heads):
-                    others = heads[:place] + heads[place + 1 :]
-                    for rest, _, through in self.chain(op["chain"], join(here, "chain"), scope, (head, tap, gone)):
-                        if not rest:
-                            yield from self._main(ops, index + 1, path, scope, taps, others, (target, shape, through))
-            return
-        for on in self.op(op, here, scope, step):
-            yield from self._main(ops, index + 1, path, scope, {**taps, op.get("name"): on[1]}, heads, on)
-
     def chain(self, document: Any, path: str, scope: Scope, step: Step) -> Iterator[Step]:
         """The ways through a chain: a list of ops or one op, or a hole that stands for it."""
-        target, shape, way = step
-        for node, here, gone in self.ways.open(with_values(document, path, scope), path, way):
+        for node, here, gone in self.ways.open(with_values(document, path, scope), path, step.way):
             match node:
                 case list():
-                    yield from self._ops(node, 0, here, scope, (target, shape, gone))
+                    yield from self._ops(node, here, scope, step.on(gone))
                 case dict():
-                    yield from self.op(node, here, scope, (target, shape, gone))
+                    yield from self.op(node, here, scope, step.on(gone))
 
-    def _ops(self, ops: Sequence[Any], index: int, path: str, scope: Scope, step: Step) -> Iterator[Step]:
-        if index == len(ops):
+    def _ops(self, ops: Sequence[Any], path: str, scope: Scope, step: Step) -> Iterator[Step]:
+        if not ops:
             yield step
             return
-        for gone in self.op(ops[index], item_path(path, ops[index]), scope, step):
-            yield from self._ops(ops, index + 1, path, scope, gone)
+        first, *others = ops
+        for behind in self.op(first, item_path(path, first), scope, step):
+            taps = {**step.taps, first.get("name"): behind.shape}
+            yield from self._ops(others, path, scope, replace(behind, taps=taps))
 
     def op(self, document: Mapping[str, Any], path: str, scope: Scope, step: Step) -> Iterator[Step]:
         """The ways through one op."""
@@ -139,57 +116,74 @@ class Derivation:
                 yield from self._residual(given, path, scope, step)
             case "cell":
                 yield from self._cell(given, path, scope, step)
+            case "aux":
+                yield from self._aux(given, path, scope, step)
             case _:
                 yield from self._leaf(given, path, scope, step)
 
     def _leaf(self, given: Mapping[str, Any], path: str, scope: Scope, step: Step) -> Iterator[Step]:
-        target, shape, way = step
-        if given.get("op") == "graph" and not (target and is_graph(target[0])):
-            self._ends(way, path, "a graph", target)
-            return
-        seen: set[Target] = set()
-        for filled, gone in self.ways.fill(given, path, way):
+        match given.get("op"), step.target:
+            case "graph", [{"op": "graph"}, *_]:
+                pass
+            case "graph", _:
+                self._ends(step, path, "a graph")
+                return
+        seen: set[str] = set()
+        for filled, gone in self.ways.fill(given, path, step.way):
             self.tried += 1
             if self.tried > self.budget:
                 raise GaveUp
-            match self._made(filled, path, scope, shape):
+            match self._made(filled, path, scope, step.shape):
                 case str() as reason:
-                    self._ends(way, path, reason, target)
+                    self._ends(step, path, reason)
                 case made, output:
-                    if self.coarse and made in seen:
-                        continue
-                    seen.add(made)
-                    rest = less(target, made)
+                    if self.coarse:
+                        if (shown := form_text(made)) in seen:
+                            continue
+                        seen.add(shown)
+                    rest = less(step.target, made)
                     if rest is not None:
-                        yield rest, output, gone.further()
+                        yield replace(step, target=rest, shape=output, way=gone.further())
                     else:
-                        self._ends(way, path, made, target)
+                        self._ends(step, path, made)
 
-    def _made(self, filled: Any, path: str, scope: Scope, shape: Shape) -> tuple[Target, Shape] | str:
+    def _made(self, filled: Any, path: str, scope: Scope, shape: Shape) -> tuple[Pieces, Shape] | str:
         """What a filled op makes of a shape, or why it cannot be."""
-        key = f"{filled} {shape} {scope.multipliers}"
+        key = f"{filled} {shape} {scope.multipliers} {scope.values}"
         if key not in self._known:
             try:
                 count = Count()
                 op = read_op(filled, path, replace(scope, count=count))
                 self.tried += count.ops
                 node = plan_chain(Chain(chain=(op,)), "", shape, self.classes)
-                self._known[key] = elements(node, self.blur), node.output
+                self._known[key] = pieces(node, self.blur), node.output
             except InputError as error:
                 self._known[key] = f"{path}: {error}"
         return self._known[key]
 
+    def _aux(self, given: Mapping[str, Any], path: str, scope: Scope, step: Step) -> Iterator[Step]:
+        weight = {key: value for key, value in given.items() if key == "weight"}
+        for filled, gone in self.ways.fill(weight, path, step.way):
+            if filled.get("weight") == 0:  # absent
+                yield step.on(gone)
+                continue
+            tap = step.taps.get(given["of"], step.shape) if given.get("of") else step.shape
+            for place, head in enumerate(step.heads):
+                for end in self.chain(given["chain"], join(path, "chain"), scope, Step(head, tap, gone)):
+                    if not end.target:
+                        others = step.heads[:place] + step.heads[place + 1 :]
+                        yield replace(step, way=end.way, heads=others)
+
     def _branches(self, document: Any, path: str, scope: Scope, step: Step) -> Iterator[Step]:
-        target, shape, way = step
-        for mapping, here, gone in self.ways.open(document, path, way):
+        for mapping, here, gone in self.ways.open(document, path, step.way):
             for present, on in self._present(list(mapping.items()), here, gone):
-                if len(present) == 1:
-                    chain, its_path = present[0]
-                    yield from self.chain(chain, its_path, scope, (target, shape, on))
-                elif present and target and isinstance(target[0], Side | Parts):
-                    yield from self._sides(present, scope, (target, shape, on), target[0].parts, 0, shape[1:])
-                elif present:
-                    self._ends(on, here, "branches", target)
+                match present, step.target:
+                    case [(chain, its_path)], _:
+                        yield from self.chain(chain, its_path, scope, step.on(on))
+                    case [_, *_], [{"op": "branches", "branches": parts}, *_] | [Parts(parts=parts), *_]:
+                        yield from self._sides(present, scope, step.on(on), parts, 0, step.shape[1:])
+                    case [_, *_], _:
+                        self._ends(step.on(on), here, "branches")
 
     def _present(self, named: Sequence[tuple[str, Any]], path: str, way: Way) -> Iterator[tuple[list[Any], Way]]:
         """The branches that are there, each a chain and its path."""
@@ -202,122 +196,110 @@ class Derivation:
                 yield ([(node, here), *present] if node is not None else present), on
 
     def _sides(
-        self, present: Sequence[Any], scope: Scope, step: Step, parts: tuple[Target, ...], width: int, grid: Shape
+        self, present: Sequence[Any], scope: Scope, step: Step, parts: list[Pieces], width: int, grid: Shape
     ) -> Iterator[Step]:
         """Finds a part for each branch; one that is nothing but branches itself takes several."""
-        target, shape, way = step
         if not present:
-            match target[0]:
-                case Parts():
-                    yield (Parts(parts, taken=True), *target[1:]), (width, *grid), way
-                case _ if not parts:
-                    yield target[1:], (width, *grid), way
-                case _:
-                    self._ends(way, "the space", "no further branch", parts[0])
+            first, *behind = step.target
+            if isinstance(first, Parts):
+                yield replace(step, target=[Parts(parts, taken=True), *behind], shape=(width, *grid))
+            elif not parts:
+                yield replace(step, target=behind, shape=(width, *grid))
+            else:
+                self._ends(replace(step, target=parts[0]), "the space", "no further branch")
             return
         (chain, path), *others = present
-        for part in dict.fromkeys(parts):
-            for rest, output, gone in self._branch(chain, path, scope, (part, shape, way)):
-                if not rest and output[1:] == grid if width else not rest:
-                    left = list(parts)
-                    left.remove(part)
-                    step = target, shape, gone
-                    yield from self._sides(others, scope, step, tuple(left), width + output[0], output[1:])
-        for rest, output, gone in self._branch(chain, path, scope, ((Parts(parts),), shape, way)):
-            match rest:
-                case (Parts(parts=left_, taken=True),) if not width or output[1:] == grid:
-                    step = target, shape, gone
-                    yield from self._sides(others, scope, step, left_, width + output[0], output[1:])
+        for target in [*{str(part): part for part in parts}.values(), [Parts(parts)]]:
+            for end in self._branch(chain, path, scope, Step(target, step.shape, step.way)):
+                left = _left(parts, target, end.target)
+                if left is not None and (not width or end.shape[1:] == grid):
+                    yield from self._sides(others, scope, step.on(end.way), left, width + end.shape[0], end.shape[1:])
 
     def _branch(self, chain: Any, path: str, scope: Scope, step: Step) -> Iterator[Step]:
         """The ways through a branch, which are looked for once if they depend on nothing but its own holes."""
-        target, shape, way = step
         if not _stands_alone(chain):
             yield from self.chain(chain, path, scope, step)
             return
+        way = step.way
         own = frozenset(item for item in way.values.items() if item[0] == path or item[0].startswith(f"{path}."))
-        key = path, target, shape, own, str(scope.values), scope.multipliers
-        if (found := self._branches_known.get(str(key))) is None:
-            found = list(self.chain(chain, path, scope, (target, shape, Way(dict(own)))))
-            self._branches_known[str(key)] = found
-        for rest, output, gone in found:
-            yield rest, output, Way({**way.values, **gone.values}, way.assumed, way.read + gone.read)
+        key = str((path, step.target, step.shape, own, scope.values, scope.multipliers))
+        if key not in self._branches_known:
+            self._branches_known[key] = list(self.chain(chain, path, scope, step.on(Way(dict(own)))))
+        for end in self._branches_known[key]:
+            yield end.on(Way({**way.values, **end.way.values}, way.assumed, way.read + end.way.read))
 
     def _residual(self, given: Mapping[str, Any], path: str, scope: Scope, step: Step) -> Iterator[Step]:
-        target, shape, way = step
-        there = target[0] if target else None
-        if not isinstance(there, Sum):
-            self._ends(way, path, "a residual", target)
-            return
+        match step.target:
+            case [{"op": "residual"} as there, *behind]:
+                pass
+            case _:
+                self._ends(step, path, "a residual")
+                return
         own = {key: value for key, value in given.items() if key not in ("body", "shortcut")}
-        for filled, gone in self.ways.fill(own, path, way):
+        for filled, gone in self.ways.fill(own, path, step.way):
             try:
                 op = read_op({**filled, "body": []}, path, replace(scope, count=Count()))
             except InputError as error:
-                self._ends(gone, path, str(error), target)
+                self._ends(step.on(gone), path, str(error))
                 continue
             assert isinstance(op, Residual)
-            if op.activation != there.activation or there.scale not in (None, op.scale):
-                self._ends(gone, path, f"a residual with {op.scale:g} and {op.activation}", target)
+            if op.activation != there["activation"] or there.get("scale", op.scale) != op.scale:
+                self._ends(step.on(gone), path, f"a residual with {op.scale:g} and {op.activation}")
                 continue
-            beside = (there.shortcut, shape, gone)
-            for rest, kept, on in self.chain(given.get("shortcut", []), join(path, "shortcut"), scope, beside):
-                if not rest:
-                    for way_ in self._body(given["body"], join(path, "body"), scope, op, (there.body, shape, on), kept):
-                        yield target[1:], kept, way_
+            beside = Step(there.get("shortcut", []), step.shape, gone)
+            for kept in self.chain(given.get("shortcut", []), join(path, "shortcut"), scope, beside):
+                if not kept.target:
+                    body = Step(there["body"], step.shape, kept.way)
+                    for way in self._body(given["body"], join(path, "body"), scope, op, body, kept.shape):
+                        yield replace(step, target=behind, shape=kept.shape, way=way)
 
     def _body(
         self, document: Any, path: str, scope: Scope, residual: Residual, step: Step, kept: Shape
     ) -> Iterator[Way]:
         """The ways through a body and the linear 1×1 behind it, out of which comes what has been `kept` beside it."""
-        for rest, output, way in self.chain(document, path, scope, step):
+        for end in self.chain(document, path, scope, step):
             if not residual.projection:
-                if not rest and self._fits(output, kept):
-                    yield way
-            elif is_map(output):
-                linear = Conv(width=kept[0], kernel=(1, 1), bias=True, norm=None, activation="none")
-                node = plan_chain(Chain(chain=(linear,)), "", output, self.classes)
-                if rest == elements(node, self.blur) and node.output == kept:
-                    yield way
+                fits = end.shape == kept or (self.coarse and end.shape[1:] == kept[1:])
+                if fits and not end.target:
+                    yield end.way
+            elif is_map(end.shape):
+                node = plan_chain(Chain(chain=(projection(kept[0]),)), "", end.shape, self.classes)
+                if end.target == pieces(node, self.blur) and node.output == kept:
+                    yield end.way
 
     def _cell(self, given: Mapping[str, Any], path: str, scope: Scope, step: Step) -> Iterator[Step]:
-        target, shape, way = step
-        for filled, gone in self.ways.fill({key: value for key, value in given.items() if key != "op"}, path, way):
+        own = {key: value for key, value in given.items() if key != "op"}
+        for filled, gone in self.ways.fill(own, path, step.way):
             name = filled.get("cell")
             cells = self._with_part(name, scope)
             if name not in cells or name in scope.inside:
-                self._ends(gone, path, f"no cell {name!r}", target)
+                self._ends(step.on(gone), path, f"no cell {name!r}")
                 continue
+            multiplier = f.multiplier(filled.get("width_multiplier", 1.0), f"{path}.width_multiplier")
+            inner = replace(
+                scope,
+                cells=cells,
+                inside=(*scope.inside, name),
+                multipliers=(multiplier, *scope.multipliers) if multiplier else scope.multipliers,
+            )
             for content, here, on in self.ways.open(cells[name], f"cells.{name}", gone):
-                for default_values, through in self._default_values(content, here, on):
-                    multiplier = f.multiplier(filled.get("width_multiplier", 1.0), f"{path}.width_multiplier")
-                    inner = replace(
-                        scope,
-                        cells=cells,
-                        inside=(*scope.inside, name),
-                        multipliers=(multiplier, *scope.multipliers) if multiplier else scope.multipliers,
-                        values={**default_values, **filled.get("values", {})},
-                    )
-                    if isinstance(content, dict):
-                        content = {key: value for key, value in content.items() if key != "default_values"}
+                content, default_values = with_default_values(content, here)
+                for defaults, through in self.ways.fill(default_values, join(here, "default_values"), on):
+                    values = {**defaults, **filled.get("values", {})}
                     each, depth = filled.get("each", {}), filled.get("depth", 1)
-                    yield from self._copies((content, here), inner, each, depth, 0, (target, shape, through))
+                    copies = [{**values, **{key: some[copy] for key, some in each.items()}} for copy in range(depth)]
+                    yield from self._copies(content, here, inner, copies, step.on(through))
 
     def _copies(
-        self, cell: tuple[Any, str], scope: Scope, each: Mapping[str, Any], depth: int, index: int, step: Step
+        self, content: Any, path: str, scope: Scope, copies: Sequence[Mapping[str, Any]], step: Step
     ) -> Iterator[Step]:
-        if index == depth:
+        """The ways through copies of a cell, each with values of its own."""
+        if not copies:
             yield step
             return
-        values = {**scope.values, **{key: per_copy[index] for key, per_copy in each.items()}}
-        content, path = cell
-        for gone in self.chain(content, path, replace(scope, values=values), step):
-            yield from self._copies(cell, scope, each, depth, index + 1, gone)
-
-    def _default_values(self, content: Any, path: str, way: Way) -> Iterator[tuple[Mapping[str, Any], Way]]:
-        if not isinstance(content, dict) or "default_values" not in content:
-            return iter([({}, way)])
-        return self.ways.fill(content["default_values"], join(path, "default_values"), way)
+        values, *others = copies
+        for behind in self.chain(content, path, replace(scope, values=values), step):
+            yield from self._copies(content, path, scope, others, behind)
 
     def _with_part(self, name: Any, scope: Scope) -> Mapping[str, Any]:
         """The cells, with the part of a published network that `name` may mean."""
@@ -329,12 +311,9 @@ class Derivation:
             return scope.cells
         return {**scope.cells, **copied["cells"], name: copied["cells"][copied["network"]["cell"]]}
 
-    def _fits(self, body: Shape, kept: Shape) -> bool:
-        return body == kept or (self.coarse and body[1:] == kept[1:])
-
-    def _ends(self, way: Way, path: str, gives: Target | str, target: Target) -> None:
-        if way.read > self._furthest[0]:
-            self._furthest = way.read, path, gives, target
+    def _ends(self, step: Step, path: str, gives: Pieces | str) -> None:
+        if step.way.read > self._furthest[0]:
+            self._furthest = step.way.read, path, gives, step.target
 
     @property
     def furthest(self) -> str:
@@ -343,6 +322,20 @@ class Derivation:
         there = said(target[0]) if target else "nothing more"
         offered = gives if isinstance(gives, str) else ", ".join(map(said, gives)) or "nothing"
         return f"{path} gives {offered}, where the network has {there}"
+
+
+def _left(parts: list[Pieces], target: Pieces, rest: Pieces) -> list[Pieces] | None:
+    """What is left of `parts` when a branch was to make `target` of them and `rest` remained; None if it failed."""
+    match target, rest:
+        case [Parts()], [Parts(parts=left, taken=True)]:
+            return left
+        case [Parts()], _:
+            return None
+        case _, []:
+            place = parts.index(target)
+            return parts[:place] + parts[place + 1 :]
+        case _:
+            return None
 
 
 def _stands_alone(node: Any) -> bool:

@@ -7,8 +7,8 @@ from typing import Any
 from nas.architecture.architecture import Architecture
 from nas.architecture.context import context
 from nas.architecture.derivation import Derivation, GaveUp
-from nas.architecture.elements import elements, heads, numbers
 from nas.architecture.normal_form import normal_form
+from nas.architecture.pieces import heads, pieces
 from nas.architecture.variants import varied
 from nas.errors import InputError
 from nas.space.conditions import is_open
@@ -64,7 +64,7 @@ def multiplicity(space: Space, architecture: Architecture, budget: int = BUDGET)
 
 
 def _derivation(space: Space, architecture: Architecture, budget: int) -> Derivation:
-    there = frozenset(numbers(normal_form(architecture.plan)))
+    there = frozenset(_numbers(normal_form(architecture.plan)))
     return Derivation(Ways(varied(space.document["architecture"]), there), architecture.classes, budget)
 
 
@@ -74,7 +74,7 @@ def _solutions(
     """The holes that make the network what it is, and all that are asked for with them; no two alike."""
     root = architecture.plan
     seen: set[frozenset[tuple[str, Scalar]]] = set()
-    for way in derivation.network(elements(root), heads(root), architecture.input, assumed):
+    for way in derivation.network(pieces(root), heads(root), architecture.input, assumed):
         key = frozenset(way.values.items())
         if key in seen:
             continue
@@ -85,3 +85,17 @@ def _solutions(
             same = Architecture.from_document(document["architecture"]).digest == architecture.digest
             if same and set(way.values) <= set(recorded.parameters):
                 yield way.values, {n: v for n, v in recorded.parameters.items() if not n.startswith("training.")}
+
+
+def _numbers(forms: Any) -> Iterator[float]:
+    """All numbers in a form."""
+    match forms:
+        case bool():
+            return
+        case int() | float():
+            yield forms
+        case dict():
+            yield from _numbers(list(forms.values()))
+        case list():
+            for value in forms:
+                yield from _numbers(value)

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from nas.architecture import Architecture
-from nas.architecture.cell_matching import cell_parameters, has_sides, places, planned
-from nas.architecture.elements import STRUCTURE, Element, elements
+from nas.architecture.cell_matching import cell_parameters, places, planned
 from nas.architecture.matching import match_digest
+from nas.architecture.pieces import STRUCTURE, pieces
 from nas.architecture.published import published_names, published_path
+from nas.architecture.sketch import has_branches
 from nas.errors import InputError
 from nas.space.reading import read_document
 from nas.space.space import Space
@@ -35,18 +36,18 @@ def published_cells_in(space: Space) -> dict[str, list[str]]:
     classes = space.document["architecture"]["classes"]
     found: dict[str, list[str]] = {}
     for place in places(space):
-        known: dict[tuple[Element, ...], bool] = {}
+        known: dict[str, bool] = {}
         names = found.setdefault(place.name, [])
         for name in published_cells():
             try:
                 cell = planned({"op": "cell", "cell": name}, place.input, classes)
             except InputError:  # it does not fit what comes in
                 continue
-            structure = elements(cell, STRUCTURE)
-            if structure not in known:
-                several = len(structure) > 1 or has_sides(cell)  # a single convolution is no cell
-                known[structure] = several and cell_parameters(space, place, cell) is not None
-            if known[structure]:
+            structure = pieces(cell, STRUCTURE)
+            several = len(structure) > 1 or has_branches(cell)  # a single convolution is no cell
+            if str(structure) not in known:
+                known[str(structure)] = several and cell_parameters(space, place, cell) is not None
+            if known[str(structure)]:
                 names.append(name)
     return found
 
