@@ -1,6 +1,6 @@
 """Holds a built network against its plan, on the meta device: shapes, parameters and multiply-adds of every op."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,8 @@ from nas.architecture import Architecture
 from nas.architecture.plan import Node
 from nas.cost import cost
 from nas.network import Network, build_network
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 def on_meta(architecture: Architecture, aux: bool = False) -> Network:
@@ -45,6 +47,23 @@ def _kept_bytes(network: Network, x: Tensor) -> int:
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         _ = network(x)
     return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+
+
+def randomized(network: Module) -> Module:
+    """The network with every parameter and statistic random: fresh ones would hide a wrong eps, order or gamma."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, tensor in network.state_dict().items():
+            if name.endswith("num_batches_tracked"):
+                tensor.fill_(7)
+            elif name.endswith(("running_var", "norm.weight", "bn.weight")):
+                tensor.uniform_(0.5, 1.5, generator=generator)
+            elif tensor.dim() == 1:
+                tensor.uniform_(-0.5, 0.5, generator=generator)
+            else:
+                bound = (6 / tensor[0].numel()) ** 0.5
+                tensor.uniform_(-bound, bound, generator=generator)
+    return network
 
 
 def parameters(module: nn.Module) -> int:

@@ -5,6 +5,7 @@ from typing import Any
 from nas.architecture import Architecture
 
 HEAD = [{"op": "global_pool"}, {"op": "linear", "width": "classes"}]
+FLAT_HEAD = [{"op": "flatten"}, {"op": "linear", "width": "classes"}]
 
 
 def conv(width: int = 8, kernel: Any = 3, **fields: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from contextlib import suppress
 from types import ModuleType
 
 import torch
+from built import randomized
 from torch import Tensor, nn
 
 from nas.architecture import Architecture
@@ -22,23 +23,10 @@ def smallest_plan(architecture: Architecture) -> Node:
 
 
 def with_random_weights(architecture: Architecture, root: Node, dtype: torch.dtype = torch.float64) -> Network:
-    """In evaluation, every parameter and statistic random: fresh ones would hide a wrong eps, order or gamma."""
+    """In evaluation."""
     channels, height, width = root.input
     network = build_network(architecture, in_channels=channels, classes=root.output[0], input_size=(height, width))
-    network = network.to(dtype)
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for name, tensor in network.state_dict().items():
-            if name.endswith("num_batches_tracked"):
-                tensor.fill_(7)
-            elif name.endswith(("running_var", "norm.weight")):
-                tensor.uniform_(0.5, 1.5, generator=generator)
-            elif tensor.dim() == 1:
-                tensor.uniform_(-0.5, 0.5, generator=generator)
-            else:
-                bound = (6 / tensor[0].numel()) ** 0.5
-                tensor.uniform_(-bound, bound, generator=generator)
-    return network.eval()
+    return randomized(network.to(dtype)).eval()
 
 
 def module_of(source: str, name: str = "network") -> ModuleType:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from built import assert_built_as_planned, kept_bytes
+from built import assert_built_as_planned, kept_bytes, randomized
 from documents import document
 from exported import assert_python_is_the_same
 from torch import Tensor, nn
@@ -120,7 +120,7 @@ def assert_channels_are_ordered_as_it_says(case: Case) -> None:
         if said == "fixed" or (said == "keeps" and node.output[0] != CHANNELS):
             continue  # of a flattened map whole channels are mixed, so that their order inside makes no difference
         assert said == "keeps" or node.output[0] != CHANNELS, "give it another width, so that axes can be told apart"
-        randomize(module)
+        randomized(module)
         x = torch.randn(2, *node.input)
         with torch.no_grad():
             before = module.eval()(x)
@@ -138,14 +138,6 @@ def _said_order(node: Node) -> str:
         return node.op.channel_order(node.input)
     said = [_said_order(child) for child in node.children]
     return next((order for order in said if order != "keeps"), "keeps")
-
-
-def randomize(module: nn.Module) -> None:
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for value in (*module.parameters(), *module.buffers()):
-            if value.is_floating_point():
-                value.copy_(torch.rand(value.shape, generator=generator) + 0.1)
 
 
 def assert_its_digest_is_its_own(case: Case) -> None:

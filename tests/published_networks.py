@@ -3,17 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import torch
+from built import Module, randomized
 from torch import nn
 
 from nas.architecture import Architecture
 from nas.network import Network, build_network
 from nas.weights import load_weights
-
-AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -65,29 +64,14 @@ PAIRS_WITH_AUX = [
 
 
 def same_random_weights(pair: Pair, size: int | tuple[int, int] | None = None) -> tuple[Network, nn.Module]:
-    """Ours and theirs in float64, with every parameter and buffer random, batch statistics too, and without dropout.
-
-    Fresh statistics (0 and 1) and gains (1 and 0) would hide a wrong eps, order or gamma.
-    """
-    theirs = _without_dropout(pair.theirs().double().to_empty(device="cpu"))
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for name, tensor in theirs.state_dict().items():
-            if name.endswith("num_batches_tracked"):
-                tensor.random_(1, 1000, generator=generator)
-            elif name.endswith(("running_var", "bn.weight")):
-                tensor.uniform_(0.5, 1.5, generator=generator)
-            elif tensor.dim() == 1:
-                tensor.uniform_(-0.5, 0.5, generator=generator)
-            else:
-                bound = (6 / tensor[0].numel()) ** 0.5
-                tensor.uniform_(-bound, bound, generator=generator)
+    """Ours and theirs in float64, with every parameter and buffer random, batch statistics too, and without dropout."""
+    theirs = randomized(_without_dropout(pair.theirs().double().to_empty(device="cpu")))
     ours = _without_dropout(pair.ours(size).double().to_empty(device="cpu"))
     load_weights(ours, theirs.state_dict())
     return ours, theirs
 
 
-def _without_dropout(network: AnyModule) -> AnyModule:
+def _without_dropout(network: Module) -> Module:
     for part in network.modules():
         if isinstance(part, nn.Dropout):
             part.p = 0.0

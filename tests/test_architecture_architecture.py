@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from documents import FLAT_HEAD as AUX
 from documents import HEAD, build, conv, document, side_by_side
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,6 @@ from nas.architecture import Architecture
 from nas.architecture.published import published_names
 from nas.errors import InputError
 
-AUX = [{"op": "flatten"}, {"op": "linear", "width": "classes"}]
 EVERYTHING: dict[str, Any] = document(
     {"op": "channel_affine", "scale": [1, 2, 3], "shift": 0.5},
     conv(

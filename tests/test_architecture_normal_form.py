@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import torch
-from documents import build, conv, document, side_by_side
-from equivalence import CannotBeTheSame, carry, randomized
+from built import randomized
+from documents import HEAD, build, conv, document, side_by_side
+from equivalence import CannotBeTheSame, carry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +17,6 @@ from nas.architecture import Architecture
 from nas.cost import cost
 from nas.network import build_network
 
-AUX = [{"op": "global_pool"}, {"op": "linear", "width": "classes"}]
 LRN = {"op": "lrn"}
 GROUPED = conv(6, 1, groups=2)
 MAX = {"op": "pool", "kind": "max"}
@@ -54,7 +54,7 @@ SAME: dict[str, tuple[list[Any], list[Any]]] = {
         [side_by_side(x=[*a_b()[0], conv(3)], y=a_b()[0])],
         [side_by_side(y=a_b()[1], x=[*a_b()[1], conv(3)])],
     ),
-    "order of branches read by an aux head": a_b({"op": "aux", "chain": AUX}, conv()),
+    "order of branches read by an aux head": a_b({"op": "aux", "chain": HEAD}, conv()),
     "chains": ([conv(), MAX], [{"op": "chain", "chain": [conv(), {"op": "chain", "chain": MAX}]}]),
     "identities": ([conv(), MAX], [{"op": "identity"}, conv(), {"op": "dropout", "rate": 0}, MAX]),
     "no norm and no activation": (
@@ -101,12 +101,12 @@ SAME: dict[str, tuple[list[Any], list[Any]]] = {
         [{"op": "residual", "body": [conv(3)], "shortcut": [{"op": "identity"}]}],
     ),
     "where an aux head stands": (
-        [conv(name="a"), {"op": "aux", "chain": AUX, "of": "a"}, conv(6)],
-        [conv(name="a"), conv(6), {"op": "aux", "chain": AUX, "of": "a"}],
+        [conv(name="a"), {"op": "aux", "chain": HEAD, "of": "a"}, conv(6)],
+        [conv(name="a"), conv(6), {"op": "aux", "chain": HEAD, "of": "a"}],
     ),
     "the order of aux heads at one tap": (
-        [conv(), {"op": "aux", "chain": AUX}, {"op": "aux", "chain": [conv(2), *AUX]}, conv()],
-        [conv(), {"op": "aux", "chain": [conv(2), *AUX]}, {"op": "identity"}, {"op": "aux", "chain": AUX}, conv()],
+        [conv(), {"op": "aux", "chain": HEAD}, {"op": "aux", "chain": [conv(2), *HEAD]}, conv()],
+        [conv(), {"op": "aux", "chain": [conv(2), *HEAD]}, {"op": "identity"}, {"op": "aux", "chain": HEAD}, conv()],
     ),
 }
 
@@ -173,9 +173,9 @@ DIFFERENT: dict[str, tuple[list[Any], list[Any]]] = {
         [{"op": "residual", "body": conv(4, 1), "shortcut": conv(4, 3)}],
         [{"op": "residual", "body": conv(4, 3), "shortcut": conv(4, 1)}],
     ),
-    "an aux head": ([conv()], [conv(), {"op": "aux", "chain": AUX}]),
-    "aux weights": ([conv(), {"op": "aux", "chain": AUX}], [conv(), {"op": "aux", "chain": AUX, "weight": 0.4}]),
-    "aux taps": ([conv(), {"op": "aux", "chain": AUX}, conv()], [conv(), conv(), {"op": "aux", "chain": AUX}]),
+    "an aux head": ([conv()], [conv(), {"op": "aux", "chain": HEAD}]),
+    "aux weights": ([conv(), {"op": "aux", "chain": HEAD}], [conv(), {"op": "aux", "chain": HEAD, "weight": 0.4}]),
+    "aux taps": ([conv(), {"op": "aux", "chain": HEAD}, conv()], [conv(), conv(), {"op": "aux", "chain": HEAD}]),
     "order of per-channel numbers": (
         [{"op": "channel_affine", "shift": [1, 2, 3]}],
         [{"op": "channel_affine", "shift": [2, 1, 3]}],
@@ -196,7 +196,7 @@ DIFFERENT: dict[str, tuple[list[Any], list[Any]]] = {
     "order of branches before a residual whose body ends in branches": a_b(
         {"op": "residual", "body": [side_by_side(a=conv(2), b=conv(4))]}
     ),
-    "order of branches where an aux head cannot follow": a_b({"op": "aux", "chain": [LRN, *AUX]}, conv()),
+    "order of branches where an aux head cannot follow": a_b({"op": "aux", "chain": [LRN, *HEAD]}, conv()),
     "order of branches where one branch behind cannot follow": a_b(side_by_side(x=conv(3), y=[LRN])),
 }
 
@@ -279,10 +279,10 @@ class Networks:
         for _ in range(self.random.randint(2, 4)):
             ops.append(self.random.choice([self.branches, self.branches, self.residual, self.leaf])(0))
             if self.random.random() < 0.2:
-                ops.append({"op": "aux", "chain": [*self.chain(1), *AUX]})
+                ops.append({"op": "aux", "chain": [*self.chain(1), *HEAD]})
         return ops + self.random.choice(
             [
-                AUX,
+                HEAD,
                 [{"op": "flatten"}, {"op": "norm"}, {"op": "linear", "width": 4}, {"op": "linear", "width": "classes"}],
                 [conv("classes", 1), {"op": "global_pool"}],
             ]
@@ -351,9 +351,7 @@ def shuffled(node: Any, random: Random) -> Any:
 
 
 def trainable(architecture: Architecture) -> Any:
-    network = build_network(architecture, in_channels=3, classes=5, aux=True).double()
-    randomized(network)
-    network.eval()
+    network = randomized(build_network(architecture, in_channels=3, classes=5, aux=True).double()).eval()
     network.training = True  # the heads' outputs too, but no dropout and no batch statistics
     return network
 

@@ -4,14 +4,13 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+from documents import FLAT_HEAD as AUX
 from documents import HEAD, build, conv, document, side_by_side
 
 from nas.architecture import Architecture
 from nas.architecture.ops import OPS, Aux, Cell, Conv
 from nas.architecture.parse import MAX_OPS, forget_cells
 from nas.errors import InputError
-
-AUX = [{"op": "flatten"}, {"op": "linear", "width": "classes"}]
 
 
 def refused(*ops: Any, **keys: Any) -> str:

@@ -4,6 +4,7 @@ from copy import deepcopy
 from random import Random
 from typing import Any
 
+import documents
 import pytest
 import yaml
 
@@ -52,9 +53,8 @@ def skeleton_of(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def small(*places: dict[str, Any], **keys: Any) -> dict[str, Any]:
-    head = [{"op": "global_pool"}, {"op": "linear", "width": "classes"}]
-    own = {"input": {"channels": 8, "size": 16}, "classes": 2}
-    return {**own, "network": [*({"op": "cell", **place} for place in places), *head], **keys}
+    ops = [{"op": "cell", **place} for place in places]
+    return documents.document(*ops, *documents.HEAD, channels=8, size=16, classes=2, **keys)
 
 
 def found(cells: dict[str, Any], *ops: dict[str, Any], **keys: Any) -> Source:

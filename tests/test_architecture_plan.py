@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
+from documents import FLAT_HEAD as AUX
 from documents import HEAD, build, conv, document, side_by_side
 
 from nas.architecture import Architecture
 from nas.architecture.plan import ShapeError, plan
 from nas.errors import InputError
 
-AUX = [{"op": "flatten"}, {"op": "linear", "width": "classes"}]
 REDUCE = {"op": "pool", "kind": "max", "stride": 2}
 
 

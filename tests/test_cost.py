@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 from built import assert_built_as_planned
-from documents import build, conv, side_by_side
+from documents import FLAT_HEAD, build, conv, side_by_side
 
 from nas.architecture import Architecture
 from nas.cost import cost
 from nas.errors import InputError
 
-AUX = {"op": "aux", "chain": [{"op": "flatten"}, {"op": "linear", "width": "classes"}]}
+AUX = {"op": "aux", "chain": FLAT_HEAD}
 
 
 def test_a_convolution_and_a_linear_layer_cost_their_multiply_adds() -> None:

@@ -4,6 +4,7 @@ from random import Random
 
 import pytest
 import torch
+from built import randomized
 from torch import Tensor, nn
 
 from nas.architecture import Architecture
@@ -16,15 +17,9 @@ from nas.space.suggest import RandomSuggest
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
-def with_random_norms(network: Network) -> Network:
-    """In float64 and evaluating; fresh statistics and gains would hide a wrong order."""
-    generator = torch.Generator().manual_seed(0)
-    for name, tensor in network.double().state_dict().items():
-        if name.endswith("running_var"):
-            tensor.uniform_(0.5, 2, generator=generator)
-        elif tensor.dim() == 1:
-            tensor.uniform_(-1, 1, generator=generator)
-    return network.eval()
+def evaluating(network: Network) -> Network:
+    """In float64, with random weights and statistics."""
+    return randomized(network.double()).eval()
 
 
 def assert_folding_changes_nothing(network: Network, images: Tensor) -> None:
@@ -37,7 +32,7 @@ def assert_folding_changes_nothing(network: Network, images: Tensor) -> None:
 
 @pytest.mark.parametrize("name", ["bn_inception", "googlenet_bn", "inception_resnet_v1", "resnet18"])
 def test_a_folded_published_network_gives_the_same_logits(name: str) -> None:
-    network = with_random_norms(build_network(Architecture.load(name), in_channels=3, classes=10, input_size=96))
+    network = evaluating(build_network(Architecture.load(name), in_channels=3, classes=10, input_size=96))
     assert_folding_changes_nothing(network, torch.randn(1, 3, 96, 96, dtype=torch.float64))
     assert not any(isinstance(module, NORMS) for module in folded(network).modules())
 
@@ -49,7 +44,7 @@ def test_folded_candidates_give_the_same_logits(space: str) -> None:
     for seed in range(5):
         document = at_data(composed, 1, 28, 10).sample(RandomSuggest(Random(seed)), context)
         network = build_network(Architecture.from_document(document), in_channels=1, classes=10, input_size=28)
-        assert_folding_changes_nothing(with_random_norms(network), torch.randn(2, 1, 28, 28, dtype=torch.float64))
+        assert_folding_changes_nothing(evaluating(network), torch.randn(2, 1, 28, 28, dtype=torch.float64))
 
 
 def test_biases_missing_scales_and_linear_layers_are_folded_and_a_norm_of_its_own_stays() -> None:
@@ -63,7 +58,7 @@ def test_biases_missing_scales_and_linear_layers_are_folded_and_a_norm_of_its_ow
     ]
     document = {"input": {"channels": 3, "size": 8}, "classes": 10, "network": chain}
     architecture = Architecture.from_document({"architecture": document})
-    network = with_random_norms(build_network(architecture, in_channels=3, classes=10))
+    network = evaluating(build_network(architecture, in_channels=3, classes=10))
     assert_folding_changes_nothing(network, torch.randn(2, 3, 8, 8, dtype=torch.float64))
     assert sum(isinstance(module, NORMS) for module in folded(network).modules()) == 1
 
@@ -72,7 +67,7 @@ def test_a_folded_copy_follows_the_network() -> None:
     network = build_network(Architecture.load("resnet18"), in_channels=3, classes=10, input_size=32)
     copy = folded(network)
     images = torch.randn(1, 3, 32, 32, dtype=torch.float64)
-    copy, network = copy.double(), with_random_norms(network)
+    copy, network = copy.double(), evaluating(network)
     with torch.inference_mode():
         assert not torch.allclose(copy(images), network(images))
         refold(copy, network)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from built import images
-from documents import build, conv, document
+from documents import FLAT_HEAD, build, conv, document
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -23,8 +23,7 @@ from nas.network.layers import Unit
 
 def layer(op: dict[str, Any], height: int = 8, width: int = 8, channels: int = 3) -> nn.Module:
     """The module of an op, in double precision."""
-    head = [{"op": "flatten"}, {"op": "linear", "width": "classes"}]
-    given = document({**op, "name": "it"}, *head, size=[height, width], channels=channels)
+    given = document({**op, "name": "it"}, *FLAT_HEAD, size=[height, width], channels=channels)
     return layer_of(Architecture.from_document(given))
 
 

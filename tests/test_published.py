@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from documents import build
 
 from nas.architecture import Architecture
 from nas.architecture.plan import Node
@@ -112,13 +113,8 @@ def test_a_reduction_saves_three_quarters_of_a_5x5() -> None:
     """819,200 weights on 128 → 256 channels; behind a 1×1 of 32, not 204,800 but 4,096 more."""
 
     def chain(*convolutions: Mapping[str, object]) -> int:
-        head = [{"op": "global_pool"}, {"op": "linear", "width": "classes"}]
-        document = {
-            "input": {"channels": 128, "size": 28},
-            "classes": 10,
-            "network": [*({"op": "conv", "norm": "none", **each} for each in convolutions), *head],
-        }
-        return sum(op.parameters for op in cost(Architecture.from_document(document)).ops if op.kind == "conv")
+        ops = [{"op": "conv", "norm": "none", **each} for each in convolutions]
+        return sum(op.parameters for op in cost(build(*ops, channels=128, size=28)).ops if op.kind == "conv")
 
     assert chain({"width": 256, "kernel": 5}) == 819_200
     assert chain({"width": 128, "kernel": 3}) == 9 * 128 * 128

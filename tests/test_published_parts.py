@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import documents
 import pytest
 import yaml
 
@@ -41,9 +42,8 @@ VALUES = {
 }
 
 
-def document(*ops: dict[str, Any], width: int = 192, **keys: Any) -> dict[str, Any]:
-    head = [{"op": "global_pool"}, {"op": "linear", "width": "classes"}]
-    return {"input": {"channels": width, "size": 36}, "classes": 10, "network": [*ops, *head], **keys}
+def document(*ops: dict[str, Any], **keys: Any) -> dict[str, Any]:
+    return documents.document(*ops, *documents.HEAD, channels=192, size=36, classes=10, **keys)
 
 
 def part(name: str, **fields: Any) -> dict[str, Any]:

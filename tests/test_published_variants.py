@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from documents import build
 
 from nas.architecture import Architecture
 from nas.architecture.plan import ShapeError, plan
@@ -100,10 +101,8 @@ def test_a_document_with_a_variant_is_written_as_what_it_became() -> None:
     ],
 )
 def test_a_variant_that_cannot_be_taken_is_refused(variants: Any, variant: Any, message: str) -> None:
-    network = [{"op": "global_pool"}, {"op": "linear", "width": "classes"}]
-    document = {"input": {"channels": 3, "size": 32}, "classes": 10, "network": network}
     with pytest.raises(InputError, match=message):
-        Architecture.from_document({**document, "variants": variants, "variant": variant})
+        build(variants=variants, variant=variant)
 
 
 def test_an_input_that_is_too_small_is_refused_with_the_op_and_grid_where_it_fails() -> None:
