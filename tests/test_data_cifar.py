@@ -7,6 +7,7 @@ import pickle
 import struct
 import tarfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,42 +56,30 @@ def saved(value: object) -> bytes:
     return b"\x80\x02" + python2_pickle(value) + b"."
 
 
-def python10(n: int = 20) -> dict[str, bytes]:
+def python(
+    batches: list[str], n: int, classes: dict[bytes, int], meta: str, names_key: bytes, names: list[str]
+) -> dict[str, bytes]:
+    """The files of a Python release, with lists of labels of so many `classes` under these keys."""
+    labels = {key: labels_of(n, number).tolist() for key, number in classes.items()}
     files = {
-        name: saved({b"batch_label": b"a", b"labels": labels_of(n, 10).tolist(), b"data": record_planes(n, i)})
-        for i, name in enumerate([*BATCHES, "test_batch"])
+        name: saved({b"batch_label": b"a", **labels, b"data": record_planes(n, i)}) for i, name in enumerate(batches)
     }
-    return files | {"batches.meta": saved({b"label_names": [name.encode() for name in NAMES]})}
+    return files | {meta: saved({names_key: [name.encode() for name in names]})}
 
 
-def binary10(n: int = 20) -> dict[str, bytes]:
-    files = {}
-    for i, name in enumerate([*BATCHES, "test_batch"]):
-        records = np.hstack([labels_of(n, 10)[:, None].astype(np.uint8), record_planes(n, i)])
-        files[f"{name}.bin"] = records.tobytes()
-    return files | {"batches.meta.txt": ("\n".join(NAMES) + "\n\n").encode(), "readme.html": b"<html>"}
+def binary(batches: list[str], n: int, classes: list[int], meta: str, names: list[str]) -> dict[str, bytes]:
+    """The files of a binary release, with a byte for the label in each of the `classes`."""
+    labels = np.stack([labels_of(n, number) for number in classes], axis=1).astype(np.uint8)
+    files = {f"{name}.bin": np.hstack([labels, record_planes(n, i)]).tobytes() for i, name in enumerate(batches)}
+    return files | {meta: ("\n".join(names) + "\n\n").encode(), "readme.html": b"<html>"}
 
 
-def python100(n: int = 200) -> dict[str, bytes]:
-    files = {
-        name: saved(
-            {
-                b"fine_labels": labels_of(n, 100).tolist(),
-                b"coarse_labels": labels_of(n, 20).tolist(),
-                b"data": record_planes(n, i),
-            }
-        )
-        for i, name in enumerate(["train", "test"])
-    }
-    return files | {"meta": saved({b"fine_label_names": [name.encode() for name in FINE]})}
-
-
-def binary100(n: int = 200) -> dict[str, bytes]:
-    files = {}
-    for i, name in enumerate(["train.bin", "test.bin"]):
-        both = np.stack([labels_of(n, 20), labels_of(n, 100)], axis=1).astype(np.uint8)
-        files[name] = np.hstack([both, record_planes(n, i)]).tobytes()
-    return files | {"fine_label_names.txt": "\n".join(FINE).encode()}
+ALL10, ALL100 = [*BATCHES, "test_batch"], ["train", "test"]
+python10 = partial(python, ALL10, 20, {b"labels": 10}, "batches.meta", b"label_names", NAMES)
+binary10 = partial(binary, ALL10, 20, [10], "batches.meta.txt", NAMES)
+fine_and_coarse = {b"fine_labels": 100, b"coarse_labels": 20}
+python100 = partial(python, ALL100, 200, fine_and_coarse, "meta", b"fine_label_names", FINE)
+binary100 = partial(binary, ALL100, 200, [20, 100], "fine_label_names.txt", FINE)
 
 
 def folder(root: Path, name: str, files: dict[str, bytes]) -> Path:

@@ -17,16 +17,7 @@ EXIT_SECONDS = 10.0  # processes get this long to end once the job has its resul
 STACKS_SECONDS = 0.5  # and this long to write down where they are when they are ended for a limit
 DEATH_SECONDS = 1.0  # where a rank has raised an exception because another has died, that death is known by then
 
-
 OVER_TIME = "over its time limit"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """In seconds of a job's processes; None: no limit."""
-
-    time: float | None
-    silence: float | None  # without a report
 
 
 @dataclass(eq=False)
@@ -49,6 +40,8 @@ class Job:
     key: int
     processes: list[Process]
     port: int | None  # where ranks meet
+    time_limit: float | None = None  # seconds of its processes; None: no limit
+    silence_limit: float | None = None  # seconds without a report
     started: float = 0.0  # of the processes, not of the request: the server may still be importing
     heard: float = 0.0
     asked: bool = False  # a report waits for its answer
@@ -109,19 +102,19 @@ class Job:
         """The processes to be killed now."""
         return [process for process in self._left() if now >= self._kill_at(process)]
 
-    def limit(self, limits: Limits) -> tuple[float, str]:
+    def limit(self) -> tuple[float, str]:
         """When the job is over a limit unless it moves, and over which."""
         reached = [(math.inf, "")]
         if self.kill_at == math.inf and all(process.pid for process in self.processes):
-            if limits.time is not None:
-                reached.append((self.started + limits.time, f"{OVER_TIME} of {limits.time:g} s"))
-            if limits.silence is not None and not self.asked:
-                reached.append((self.heard + limits.silence, f"no progress for {limits.silence:g} s"))
+            if self.time_limit is not None:
+                reached.append((self.started + self.time_limit, f"{OVER_TIME} of {self.time_limit:g} s"))
+            if self.silence_limit is not None and not self.asked:
+                reached.append((self.heard + self.silence_limit, f"no progress for {self.silence_limit:g} s"))
         return min(reached)
 
-    def moment(self, limits: Limits) -> float:
+    def moment(self) -> float:
         """When something is to be done even if nothing is heard."""
-        return min([self.limit(limits)[0], *(self._kill_at(process) for process in self._left())])
+        return min([self.limit()[0], *(self._kill_at(process) for process in self._left())])
 
     def verdict(self) -> Done | Failed | Died:
         """What came of the job, once all its processes have ended.

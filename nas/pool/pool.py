@@ -17,7 +17,7 @@ from nas.errors import InputError
 from nas.pool.devices import Device, cores
 from nas.pool.events import ONE_DEVICE, Event, Need
 from nas.pool.fork_server import ForkServer, PoolError, how_it_ended, thread_limits
-from nas.pool.job import STACKS_SECONDS, Job, Limits, Process
+from nas.pool.job import STACKS_SECONDS, Job, Process
 from nas.pool.messages import SHOW_STACKS, Broken, Ended, Forked, News, Ready, Task
 from nas.pool.protocol import AnyPool
 from nas.pool.ranks import free_port, log_of, rank_variables
@@ -63,7 +63,7 @@ class Pool(AnyPool):
         self.slots = slots or most
         self.threads = threads or max(1, cores() // (self.slots * need.devices))
         self._most = slots or math.inf
-        self._limits = Limits(time_limit, silence_limit)
+        self._time_limit, self._silence_limit = time_limit, silence_limit
         self._function = function
         self._preload = tuple(preload)
         self._jobs: dict[int, Job] = {}
@@ -91,7 +91,8 @@ class Pool(AnyPool):
             port = free_port(taken) if need.devices > 1 else None
             devices = self._slots.take(key, need)
             assert devices is not None, "there was room"
-            job = Job(key, [Process(next(self._numbers), rank, pipe) for rank, pipe in enumerate(pipes)], port)
+            processes = [Process(next(self._numbers), rank, pipe) for rank, pipe in enumerate(pipes)]
+            job = Job(key, processes, port, self._time_limit, self._silence_limit)
             self._jobs[key] = job
             for process, end, output in zip(job.processes, ends, outputs, strict=True):
                 self._processes[process.number] = (job, process)
@@ -151,7 +152,7 @@ class Pool(AnyPool):
 
     def _listen(self, deadline: float) -> list[Event]:
         """Wait once for pipes, news and limits, and take in what there is."""
-        moment = min((job.moment(self._limits) for job in self._jobs.values()), default=math.inf)
+        moment = min((job.moment() for job in self._jobs.values()), default=math.inf)
         moment = min(moment, deadline)
         news = self._server.news
         pipes = {process.pipe: pair for pair in self._processes.values() if not (process := pair[1]).pipe.closed}
@@ -192,7 +193,7 @@ class Pool(AnyPool):
 
     def _see_to(self, job: Job) -> None:
         """Do what is due: let a job over a limit write down where it is, kill what is to be killed."""
-        moment, why = job.limit(self._limits)
+        moment, why = job.limit()
         if self.clock() >= moment:
             job.end(why, self.clock(), STACKS_SECONDS)
             for process in job.processes:

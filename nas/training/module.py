@@ -144,16 +144,21 @@ class TrainingModule(LightningModule):
                 value.copy_(self.trainer.strategy.reduce(value.clone(), reduce_op="mean"))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        self._evaluate(batch)
+        images, labels = batch
+        if not len(labels):  # fewer images than ranks
+            return
+        logits = self._folded[0](images).float()
+        loss = F.cross_entropy(logits, labels, reduction="sum")
+        hits = (logits.argmax(dim=1) == labels).sum()
+        self._sums += torch.stack([loss, hits, torch.full_like(loss, len(labels))])
+
+    test_step = validation_step
 
     def on_validation_epoch_end(self) -> None:
         self.metrics = {**self.metrics, **self._evaluation("val")}
 
     def on_test_epoch_start(self) -> None:
         self._start_evaluation()
-
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        self._evaluate(batch)
 
     def on_test_epoch_end(self) -> None:
         self.metrics = self._evaluation("test")
@@ -164,15 +169,6 @@ class TrainingModule(LightningModule):
         else:
             self._folded = (folded(self.evaluated),)
         self._sums = torch.zeros(3, device=self.device)
-
-    def _evaluate(self, batch: Batch) -> None:
-        images, labels = batch
-        if not len(labels):  # fewer images than ranks
-            return
-        logits = self._folded[0](images).float()
-        loss = F.cross_entropy(logits, labels, reduction="sum")
-        hits = (logits.argmax(dim=1) == labels).sum()
-        self._sums += torch.stack([loss, hits, torch.full_like(loss, len(labels))])
 
     def _evaluation(self, split: str) -> Metrics:
         loss, hits, images = self._sum_over_ranks(self._sums)
