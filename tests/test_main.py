@@ -1,5 +1,6 @@
 """The commands of `python -m nas`, and those on networks."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,13 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
             main([*verb, "--help"])
         assert stopped.value.code == 0
         assert "usage: python -m nas" in capsys.readouterr().out
+
+
+def test_a_terminal_without_the_characters_ends_nothing() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "nas", "describe", "googlenet"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("input 3?224?224, ")
 
 
 def test_help_imports_nothing_that_takes_long() -> None:

@@ -18,6 +18,7 @@ import optuna
 import pytest
 import yaml
 from search_parts import PROGRAM, SEARCH, TINY_SPACE, Searched, prepared, whole_search, without_time
+from wandb_files import read_runs
 
 from nas.architecture import Architecture
 from nas.command import main
@@ -28,7 +29,6 @@ from nas.program import program
 from nas.search.files import TRIALS
 from nas.search.study import JOURNAL, load_study
 from nas.space.reading import read_document
-from nas.tracking.offline import read_runs
 from nas.training.recipe import METRIC, Training
 
 HOLES = ["network.body.width", "network.body.kernel", "training.lr"]

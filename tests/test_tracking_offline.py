@@ -10,20 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tracking_parts import on_disk, run_program, tracker_of
+from wandb_files import read_run, read_runs
 from wandb_server import forget_account
 
 from nas.errors import InputError
-from nas.tracking.offline import _messages, last_step, read_run, read_runs
+from nas.tracking.offline import last_step, messages
 
 BLOCK = 32768
 HEADER = b":W&B" + pack("<HB", 0xBEE1, 0)
 
 
-def framed(messages):
-    """`messages` as a W&B file holds them, and where in it each one ends."""
+def framed(written):
+    """`written` as a W&B file holds them, and where in it each one ends."""
     content = bytearray(HEADER)
     ends = []
-    for message in messages:
+    for message in written:
         rest, first = message, True
         while first or rest:
             left = BLOCK - len(content) % BLOCK
@@ -43,21 +44,21 @@ sizes = st.lists(st.sampled_from([0, 1, 100, BLOCK - 30, BLOCK - 14, BLOCK - 7, 
 
 @given(sizes, st.floats(0, 1))
 def test_every_message_written_whole_is_read_and_none_after_the_tear(sizes, where):
-    messages = [bytes([index]) * size for index, size in enumerate(sizes)]
-    content, ends = framed(messages)
-    assert list(_messages(content)) == messages
+    written = [bytes([index]) * size for index, size in enumerate(sizes)]
+    content, ends = framed(written)
+    assert list(messages(content)) == written
     cut = len(HEADER) + int(where * (len(content) - len(HEADER)))
-    assert list(_messages(content[:cut])) == messages[: sum(end <= cut for end in ends)]
+    assert list(messages(content[:cut])) == written[: sum(end <= cut for end in ends)]
 
 
 @given(sizes.filter(any), st.data())
 def test_a_damaged_byte_ends_the_reading_before_its_message(sizes, data):
-    messages = [bytes([index + 1]) * size for index, size in enumerate(sizes)]
-    content, _ = framed(messages)
+    written = [bytes([index + 1]) * size for index, size in enumerate(sizes)]
+    content, _ = framed(written)
     place = data.draw(st.integers(len(HEADER), len(content) - 1))
     damaged = content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :]
-    read = list(_messages(damaged))
-    assert read == messages[: len(read)]
+    read = list(messages(damaged))
+    assert read == written[: len(read)]
 
 
 @pytest.fixture
@@ -127,12 +128,13 @@ def test_a_killed_search_leaves_its_records_and_the_next_goes_on_in_the_same_run
 import os, signal, sys, time
 from pathlib import Path
 from nas.tracking import About, open_tracker
-from nas.tracking.offline import read_runs
+from nas.tracking.offline import kept_runs, last_step
 study = Path(sys.argv[1])
 tracker = open_tracker("wandb", About("tiny", "id", study), print)
 tracker.start(0, {"width": 8}, {})
 tracker.report(0, 1, {"loss": 3.0})
-while not any(run.history for run in read_runs(study / "wandb").values()):
+folder = study / "wandb"
+while not any(last_step(folder, run) > 0 for run in kept_runs(folder)):
     time.sleep(0.05)
 os.kill(os.getpid(), signal.SIGKILL)
 """

@@ -23,11 +23,11 @@ from tracking_parts import (
     synced,
     tracker_of,
 )
+from wandb_files import read_runs
 from wandb_server import forget_account, serving
 
 from nas.errors import InputError
 from nas.tracking import About, Picture, Table, Tracker, WandbTracker, open_tracker
-from nas.tracking.offline import read_runs
 from nas.tracking.values import safe_name
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from wandb_answers import ArrivedRun
+from wandb_files import TrackedRun, read_runs
 from wandb_server import WandbServer
 
 from nas.tracking import About, Tracker, WandbTracker
-from nas.tracking.offline import TrackedRun, read_runs
 
 KEY = "a" * 40
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"/>'

@@ -7,9 +7,8 @@ a checksum, a length, a kind and content, and one or several chunks make a recor
 import json
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,31 +20,13 @@ _BLOCK = 32768
 _WHOLE, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 
 
-@dataclass(frozen=True)
-class TrackedRun:
-    """A run as its files tell it; `history` has a row per step, `exit_code` is None while the run has not ended."""
-
-    id: str = ""
-    name: str = ""
-    group: str = ""
-    job_type: str = ""
-    project: str = ""
-    sweep_id: str = ""
-    tags: tuple[str, ...] = ()
-    started: float = 0.0  # seconds since the epoch
-    config: Mapping[str, Any] = field(default_factory=dict)
-    history: tuple[Mapping[str, Any], ...] = ()
-    summary: Mapping[str, Any] = field(default_factory=dict)
-    exit_code: int | None = None
-
-
-def read_runs(folder: Path) -> dict[str, TrackedRun]:
-    """All runs below W&B's folder of a study, by id. A run that went on after an interruption is put together."""
-    parts = [read_run(path) for path in folder.glob("*run-*/run-*.wandb")]
-    begun = [part for part in parts if part.id]  # else its first record has not been written yet
-    runs: dict[str, TrackedRun] = {}
-    for part in sorted(begun, key=lambda run: run.started):
-        runs[part.id] = _continued(runs[part.id], part) if part.id in runs else part
+def kept_runs(folder: Path) -> dict[str, Any]:
+    """The runs below W&B's folder of a study, by id: each as W&B's record of its beginning has it."""
+    runs: dict[str, Any] = {}
+    for path in sorted(folder.glob("*run-*/run-*.wandb")):
+        for record in records(path):
+            if record.WhichOneof("record_type") == "run":
+                runs.setdefault(record.run.run_id, record.run)
     return runs
 
 
@@ -54,74 +35,34 @@ def last_step(folder: Path, run: str) -> int:
     steps = [-1]
     for path in folder.glob(f"*run-*-{run}*/run-{run}.wandb"):
         with suppress(InputError):
-            steps += [int(row["_step"]) for row in read_run(path).history]
+            rows = (each.history for each in records(path) if each.WhichOneof("record_type") == "history")
+            steps += [int(values(row.item)["_step"]) for row in rows]
     return max(steps)
 
 
-def read_run(path: Path) -> TrackedRun:
-    """The run in one ``.wandb`` file, as far as it has been written.
-
-    Raises `InputError` if the file is not one of W&B's.
-    """
-    about: dict[str, Any] = {}
-    config: dict[str, Any] = {}
-    history: list[Mapping[str, Any]] = []
-    summary: dict[str, Any] = {}
-    exit_code: int | None = None
-    for record in _records(path):
-        match record.WhichOneof("record_type"):
-            case "run":
-                run = record.run
-                about = {
-                    "id": run.run_id,
-                    "name": run.display_name,
-                    "group": run.run_group,
-                    "job_type": run.job_type,
-                    "project": run.project,
-                    "sweep_id": run.sweep_id,
-                    "tags": tuple(run.tags),
-                    "started": run.start_time.seconds + run.start_time.nanos / 1e9,
-                }
-                config |= _values(run.config.update)
-            case "config":
-                config |= _values(record.config.update)
-            case "history":
-                history.append(_values(record.history.item))
-            case "summary":
-                summary |= _values(record.summary.update)
-            case "exit":
-                exit_code = record.exit.exit_code
-    return TrackedRun(**about, config=config, history=tuple(history), summary=summary, exit_code=exit_code)
-
-
-def _continued(first: TrackedRun, then: TrackedRun) -> TrackedRun:
-    rows = {int(row.get("_step", 0)): row for row in (*first.history, *then.history)}
-    return replace(
-        then,
-        started=first.started,
-        config={**first.config, **then.config},
-        history=tuple(rows[step] for step in sorted(rows)),
-        summary={**first.summary, **then.summary},
-    )
-
-
-def _values(items: Iterable[Any]) -> dict[str, Any]:
+def values(items: Iterable[Any]) -> dict[str, Any]:
+    """What a configuration, a row of history or a summary holds by its names, W&B's own left out."""
     named = ((item.key or ".".join(item.nested_key), item.value_json) for item in items)
     return {name: json.loads(value) for name, value in named if name.split(".")[0] != "_wandb"}
 
 
-def _records(path: Path) -> Iterator[Any]:
+def records(path: Path) -> Iterator[Any]:
+    """The records of one ``.wandb`` file, as far as it has been written.
+
+    Raises:
+        InputError: the file is not one of W&B's.
+    """
     # here, as it takes most of a second
     from wandb.proto.wandb_internal_pb2 import Record  # type: ignore[attr-defined]  # made at run time
 
     content = path.read_bytes()
     if not _HEADER.startswith(content[: len(_HEADER)]):  # an empty file is one that has just been opened
         raise InputError(f"{path}: not a file of W&B's; it begins with {content[:7]!r}")
-    for message in _messages(content):
+    for message in messages(content):
         yield Record.FromString(message)
 
 
-def _messages(content: bytes) -> Iterator[bytes]:
+def messages(content: bytes) -> Iterator[bytes]:
     """The records' bytes up to the end, or to the first chunk that was not written whole."""
     position = len(_HEADER) + 1
     message = b""

@@ -9,7 +9,7 @@ from threading import Event
 from nas.errors import InputError
 from nas.tracking.connection import Connection
 from nas.tracking.creation import create, keep, recall
-from nas.tracking.offline import read_runs
+from nas.tracking.offline import kept_runs, values
 
 PATIENCE = 300.0
 """Seconds for a sweep and a workspace of a large study."""
@@ -22,10 +22,10 @@ def run(given: Namespace) -> None:
         InputError: there are no runs, nobody is logged in, or the server refuses them.
     """
     folder: Path = given.study / "wandb"
-    runs = read_runs(folder)
+    runs = kept_runs(folder)
     if not runs:
         raise InputError(f"{given.study}: W&B has kept no runs there")
-    described = [run for run in runs.values() if run.job_type == "search" and run.config.get("sweep")]
+    searches = [run for run in runs.values() if run.job_type == "search"]
     project = next(iter(runs.values())).project
     link = Connection(folder, print, project)
     try:
@@ -39,9 +39,10 @@ def run(given: Namespace) -> None:
             lines = (done.stderr or done.stdout).strip().splitlines()
             raise InputError(f"{folder}: W&B does not take them: {lines[-1] if lines else 'it does not say why'}")
         made = recall(folder, link.place)
-        if made.sweep is None and described:
-            about, numbers = described[0], [run.id for run in runs.values() if run.job_type == "candidate"]
-            made = create(about.config["sweep"], about.group, link.entity, project, numbers, PATIENCE, Event())
+        if made.sweep is None and searches:
+            spec = values(searches[0].config.update)["sweep"]
+            ids = [run.run_id for run in runs.values() if run.job_type == "candidate"]
+            made = create(spec, searches[0].run_group, link.entity, project, ids, PATIENCE, Event())
             keep(folder, link.place, made)
     finally:
         link.close()
