@@ -170,7 +170,7 @@ def test_a_small_space_is_trained_to_its_last_candidate_and_then_ends(tmp_path: 
         table = rows(running)
     complete = [row for row in table if row["state"] == "complete"]
     assert len(complete) == len({row["digest"] for row in complete}) == 16
-    assert len(running.progress.architectures) == 16
+    assert len(running.found.architectures) == 16
     assert len(table) < 16 + 5 * PATIENCE
 
 
@@ -191,9 +191,9 @@ def test_equal_candidates_are_trained_once_and_the_others_are_twins_with_their_v
         assert twin["value"] == original["value"]
         assert twin["reason"] == f"trains like trial {original['number']}"
         assert int(twin["number"]) > int(original["number"])
-    best = running.progress.best
+    best = running.found.best
     assert best is not None
-    assert best.state == "complete"
+    assert best.user_attrs["state"] == "complete"
 
 
 def test_a_twin_of_a_candidate_in_training_waits_for_its_value(tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_an_architecture_gets_no_more_settings_than_allowed(tmp_path: Path) -> N
             table = rows(running)
         complete = Counter(row["digest"] for row in table if row["state"] == "complete")
         assert set(complete.values()) == {allowed}
-        assert complete.keys() == running.progress.architectures
+        assert complete.keys() == running.found.architectures
         assert len(complete) == 2
         reasons = {row["reason"].rstrip("0123456789") for row in table if row["state"] == "twin"}
         assert "has the architecture of trial " in reasons
@@ -294,7 +294,7 @@ def test_pruned_candidates_count_and_are_never_best(tmp_path: Path) -> None:
         running.run()
         assert running.progress.counts["pruned"] == running.progress.counted == 3
         table = rows(running)
-    assert running.progress.best is None
+    assert running.found.best is None
     assert not found
     assert all(row["value"] for row in table if row["state"] == "pruned")
 
@@ -517,10 +517,10 @@ def test_a_study_can_be_read_while_it_is_searched(tmp_path: Path) -> None:
 
 def test_of_equals_the_lowest_number_is_best_though_it_ended_last(tmp_path: Path) -> None:
     kept: list[int] = []
-    told = {"on_best": lambda driver: kept.append(driver.progress.best.number)}
+    told = {"on_best": lambda driver: kept.append(driver.found.best.number)}
     with driver(tmp_path, 4, tiny_space(lr=ALIKE), slots=2, **told) as running:
         running.run()
-        assert running.progress.best is not None
-        assert running.progress.best.number == 0
+        assert running.found.best is not None
+        assert running.found.best.number == 0
     assert len(kept) == 2
     assert kept[-1] == 0

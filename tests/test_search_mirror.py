@@ -14,9 +14,7 @@ from wandb_server import forget_account, serving
 
 from nas.command import main
 from nas.search import mirror
-from nas.search.found import Found
 from nas.search.importance import LEAST, importances
-from nas.search.objectives import ONE
 from nas.search.progress import Progress
 from nas.search.study import IDENTITY, load_study
 from nas.tracking import Tracker
@@ -92,13 +90,13 @@ def test_where_nearly_all_proposals_are_rejected_few_of_them_are_told() -> None:
         def finish(self, number: int, *ended: object) -> None:  # type: ignore[override]
             told.append(number)
 
-    study, found = optuna.create_study(), Found(ONE)
+    study = optuna.create_study()
     progress = Progress("s", 10, 2, started=0.0)
     for number in range(100):
         state = "complete" if number % 20 == 0 else "infeasible"
         progress.counts[state] += 1
         each = trial(number, 0.5, 10, state=state)
-        mirror.ends(Heard(), each, state == "complete", tiny_space(), study, progress, found)
+        mirror.ends(Heard(), each, state == "complete", tiny_space(), study, progress)
     assert [number for number in told if number % 20 == 0] == [0, 20, 40, 60, 80]
     assert 10 <= len(told) <= 5 + 2 * (5 + 5)
 

@@ -180,9 +180,9 @@ def test_a_search_for_accuracy_and_few_multiply_adds_keeps_the_front(tmp_path: P
     assert all(set(curve(each)) == {0, 1} for each in complete)
     assert all(each.values == [accuracy(each), each.user_attrs["macs"]] for each in complete)
     assert front == {each.number for each in running.study.best_trials if each.user_attrs["state"] == "complete"}
-    best = running.progress.best
+    best = running.found.best
     assert best is not None
-    assert best.value == max(accuracy(each) or 0.0 for each in complete)
+    assert accuracy(best) == max(accuracy(each) or 0.0 for each in complete)
 
 
 def test_an_interrupted_search_for_several_objectives_goes_on(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_what_is_found_is_written_whenever_the_front_grows(tmp_path: Path) -> No
         rows = (tmp_path / "trials.csv").read_text(encoding="utf-8").splitlines()
         left.append((len(rows) - 1, running.found.numbers))
         assert {int(path.stem) for path in (tmp_path / "front").iterdir()} == running.found.numbers
-        assert read_document(tmp_path / "best.yaml")["record"]["trial"] == driver.progress.best.number
+        assert read_document(tmp_path / "best.yaml")["record"]["trial"] == driver.found.best.number
 
     with driver(tmp_path, 8, objectives=TWO, pruner=PeerPruner(8), on_best=write) as running:
         running.run()

@@ -8,7 +8,6 @@ from nas.report.timeline import timeline
 from nas.search import states
 from nas.search.curves import curve
 from nas.search.display import console, number_of, say, standing
-from nas.search.found import ended
 from nas.search.progress import Progress, Running
 from nas.search.sketches import sketched
 
@@ -32,7 +31,7 @@ def progress(record: StudyRecord, now: datetime) -> Progress:
     line = timeline(record, now)
     begins = {stay.number: stay.begin for stay in line.stays}
     made = Progress(record.name, record.budget, line.slots, started=0.0, devices=float(line.slots), now=line.seconds)
-    made.counts, made.best = record.counts, None if record.found.best is None else ended(record.found.best)
+    made.counts, made.found = record.counts, record.found
     made.ended = sum(record.counts[word] for word in (*states.COUNTED, states.FAILED))
     made.busy = sum(stay.end - stay.begin for stay in line.stays if record.trials[stay.number].state.is_finished())
     for trial in record.in_flight if record.running else []:

@@ -8,7 +8,7 @@ from nas.report.reading import StudyRecord
 from nas.report.timeline import Timeline
 from nas.search import states
 from nas.search.display import count, duration, number_of
-from nas.search.found import ended
+from nas.search.objectives import accuracy
 from nas.search.sketches import sketches
 from nas.search.summary import early_agreement
 from nas.training.recipe import METRIC
@@ -38,11 +38,11 @@ def _best(record: StudyRecord) -> str:
     best = record.found.best
     if best is None:
         return "No candidate is complete yet."
-    facts = ended(best)
+    facts = best.user_attrs
     which = "The best of its Pareto front" if record.objectives.several else "The best"
     return (
-        f"{which}, trial {best.number}, has {METRIC} {facts.value:.4f} with {count(facts.parameters)} parameters and "
-        f"{count(facts.macs)} MACs: {_cells(record)}."
+        f"{which}, trial {best.number}, has {METRIC} {accuracy(best):.4f} with {count(facts['parameters'])} "
+        f"parameters and {count(facts['macs'])} MACs: {_cells(record)}."
     )
 
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
+from optuna.trial import FrozenTrial
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from nas.search.progress import Ended, Progress
-from nas.search.states import COMPLETE, STATES
+from nas.search.objectives import accuracy
+from nas.search.progress import Progress
+from nas.search.states import COMPLETE, STATES, word
 from nas.space.holes import Scalar
 from nas.training.recipe import METRIC
 
@@ -49,11 +51,11 @@ class LineDisplay:
     def show(self, progress: Progress) -> None:
         """Called often; what is shown of a search that goes on follows `progress`."""
 
-    def tell(self, ended: Ended, progress: Progress) -> None:
-        best = (
-            f"best {progress.best.value:.4f} (trial {progress.best.number})" if progress.best else "none complete yet"
-        )
-        say(self._console, f"[{progress.counted}/{progress.trials}] {written(ended)}; {best}")
+    def tell(self, ended: FrozenTrial, progress: Progress) -> None:
+        """A trial has ended."""
+        best = progress.found.best
+        said = "none complete yet" if best is None else f"best {accuracy(best):.4f} (trial {best.number})"
+        say(self._console, f"[{progress.counted}/{progress.trials}] {written(ended)}; {said}")
 
     def say(self, line: str) -> None:
         """A line worth reading."""
@@ -74,9 +76,9 @@ class LiveDisplay(LineDisplay):
         self._live.start()
 
     def show(self, progress: Progress) -> None:
-        best = progress.best
+        best = progress.found.best
         if best is not None and best.number != self._sketched[0]:
-            self._sketched = (best.number, self._sketch(best.choices))
+            self._sketched = (best.number, self._sketch(best.params))
         self._live.update(standing(progress, self._sketched[1], max(1, self._console.height - LINES)))
 
     def close(self) -> None:
@@ -88,13 +90,21 @@ def display(to: Console, sketch: Sketch = lambda choices: "") -> LineDisplay:
     return LiveDisplay(to, sketch) if to.is_terminal else LineDisplay(to)
 
 
-def written(ended: Ended) -> str:
-    """One trial in a line."""
-    value = "" if ended.value is None else f" {ended.value:.4f}"
-    size = f" ({count(ended.parameters)} parameters, {count(ended.macs)} MACs)" if ended.parameters else ""
-    seconds = f" in {duration(ended.seconds)}" if ended.seconds else ""
-    reason = f": {ended.reason}" if ended.reason else ""
-    return f"trial {ended.number} {ended.state}{value}{size}{seconds}{reason}"
+def written(trial: FrozenTrial) -> str:
+    """A trial that has ended, in a line."""
+    facts = trial.user_attrs
+    line = f"trial {trial.number} {word(trial)}"
+    if trial.values:
+        line += f" {accuracy(trial):.4f}"
+    if facts.get("parameters"):
+        line += f" ({_size(trial)})"
+    if facts.get("seconds"):
+        line += f" in {duration(facts['seconds'])}"
+    return line + (f": {facts['reason']}" if facts.get("reason") else "")
+
+
+def _size(trial: FrozenTrial) -> str:
+    return f"{count(trial.user_attrs['parameters'])} parameters, {count(trial.user_attrs['macs'])} MACs"
 
 
 def count(number: float) -> str:
@@ -131,10 +141,10 @@ def standing(progress: Progress, sketch: str, most: int) -> RenderableType:
         f"{progress.counted}/{progress.trials}",
     )
     lines = [Text(", ".join(_pace(progress))), _counts(progress)]
-    best = progress.best
-    if best is not None and best.value is not None:
-        size = f" (trial {best.number}, {count(best.parameters)} parameters, {count(best.macs)} MACs)"
-        lines.append(Text.assemble((f"best {best.value:.4f}", "bold green"), size))
+    best = progress.found.best
+    if best is not None:
+        said = (f"best {accuracy(best):.4f}", "bold green")
+        lines.append(Text.assemble(said, f" (trial {best.number}, {_size(best)})"))
         lines.append(Text(sketch, style="green"))
     for line in lines:
         line.no_wrap, line.overflow = True, "ellipsis"
@@ -167,24 +177,25 @@ def _pace(progress: Progress) -> Iterable[str]:
 
 
 def _counts(progress: Progress) -> Text:
-    words = dict.fromkeys([*STATES, *progress.counts])
-    parts = [(f"{progress.counts[word]} {word}", _STYLES.get(word, "")) for word in words if progress.counts[word]]
+    states = dict.fromkeys([*STATES, *progress.counts])
+    parts = [(f"{number} {state}", _STYLES.get(state, "")) for state in states if (number := progress.counts[state])]
     return Text(", ").join(Text(said, style) for said, style in parts)
 
 
-def best_table(ended: Iterable[Ended], digests: dict[int, str], most: int = 5, title: str = "best candidates") -> Table:
+def best_table(trials: Iterable[FrozenTrial], most: int = 5, title: str = "best candidates") -> Table:
     """The most accurate complete trials."""
     table = Table(title=title, title_justify="left", box=None, padding=(0, 2))
     for column in ("trial", METRIC, "parameters", "MACs", "seconds", "digest"):
         table.add_column(column, justify="left" if column == "digest" else "right")
-    complete = [trial for trial in ended if trial.state == COMPLETE and trial.value is not None]
-    for trial in sorted(complete, key=lambda t: (-(t.value or 0), t.number))[:most]:
+    complete = [trial for trial in trials if word(trial) == COMPLETE]
+    for trial in sorted(complete, key=lambda trial: (-(accuracy(trial) or 0), trial.number))[:most]:
+        facts = trial.user_attrs
         table.add_row(
             str(trial.number),
-            f"{trial.value:.4f}",
-            count(trial.parameters),
-            count(trial.macs),
-            f"{trial.seconds:.1f}",
-            digests.get(trial.number, ""),
+            f"{accuracy(trial):.4f}",
+            count(facts["parameters"]),
+            count(facts["macs"]),
+            f"{facts['seconds']:.1f}",
+            facts["digest"],
         )
     return table

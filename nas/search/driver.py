@@ -19,7 +19,7 @@ from nas.search.attempts import Attempt, Setback, setback
 from nas.search.curves import curve, report
 from nas.search.display import LineDisplay, number_of
 from nas.search.files import LOGS, Places, tail
-from nas.search.found import Found, ended
+from nas.search.found import Found
 from nas.search.kept import forget_weights, trial_weights
 from nas.search.ledger import Ledger
 from nas.search.needs import Needs
@@ -98,7 +98,7 @@ class Driver:
         devices = pool.slots * usual.devices * usual.share
         self.progress = Progress(study.study_name, self.options.trials, pool.slots, pool.clock(), devices)
         self.progress.counts = ledger.counts
-        self.found = Found(self.objectives, architectures=self.progress.architectures)
+        self.found = self.progress.found = Found(self.objectives)
         self.proposer = Proposer(study, ledger, self.space, self.search, self.seed, self._end)
         self.screening = Screening(study, ledger, self.search.screen, self.folder, self.proposer, self._queue.append)
         self._places = Places(self.folder)
@@ -339,8 +339,8 @@ class Driver:
         if live is not None:
             self.progress.ended += state != states.SCREENED
             self._keep_time()
-            self.display.tell(ended(frozen), self.progress)
-        mirror.ends(self.tracker, frozen, live is not None, self.space, self.study, self.progress, self.found)
+            self.display.tell(frozen, self.progress)
+        mirror.ends(self.tracker, frozen, live is not None, self.space, self.study, self.progress)
         if live is not None:
             self.proposer.has_ended(number)
             self.screening.left(frozen)
@@ -348,11 +348,9 @@ class Driver:
     def _take(self, trial: FrozenTrial) -> bool:
         """Takes in a trial that has ended; whether the Pareto front is another than before."""
         beaten = self.found.numbers | {trial.number}
-        best = self.found.take(trial)
+        is_new = self.found.take(trial)
         forget_weights(self.folder, self.screening.spare(beaten, self.found.numbers))
-        if best is not None:
-            self.progress.best = ended(best)
-        return best is not None
+        return is_new
 
 
 def _record(trial: Trial, result: Result) -> dict[str, Any]:

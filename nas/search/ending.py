@@ -28,7 +28,7 @@ def end(driver: Driver, written: Mapping[str, Any], data: ImageData, baselines: 
 
     `written` is the configuration. What is interrupted goes on with the next call.
     """
-    if not driver.done or driver.has_failed or driver.progress.best is None or driver.stopping() > Stop.NO:
+    if not driver.done or driver.has_failed or driver.found.best is None or driver.stopping() > Stop.NO:
         return None
     control = _run_control(driver, written, data) if driver.search.control else None
     if not driver.search.finals.top or driver.stopping() > Stop.NO:

@@ -17,7 +17,7 @@ from nas.architecture import Architecture
 from nas.drawing import draw, png
 from nas.errors import InputError
 from nas.search import files, states
-from nas.search.found import Found, ended
+from nas.search.found import Found
 from nas.search.importance import importances
 from nas.search.kept import kept_weights
 from nas.search.objectives import ACCURACY, accuracy, hypervolumes_of, joined
@@ -89,7 +89,6 @@ def ends(
     space: Space,
     study: optuna.Study,
     progress: Progress,
-    found: Found,
 ) -> None:
     """A candidate has ended, and the study stands otherwise than before; `trained` says whether it had begun.
 
@@ -99,14 +98,14 @@ def ends(
         if progress.proposed - progress.counted > UNTRAINED * (progress.counted + 5):
             return
         begins(tracker, trial, trial.user_attrs, space, trained=False)
-    said = ended(trial)
-    summary = {"value": said.value, "seconds": said.seconds, "reason": said.reason}
-    if states.SCORE in trial.user_attrs:
-        summary[states.SCORE] = trial.user_attrs[states.SCORE]
-    tracker.finish(trial.number, said.state, summary, ["retried"] if "attempt" in trial.user_attrs else [])
+    facts = trial.user_attrs
+    summary = {"value": accuracy(trial), "seconds": facts.get("seconds", 0.0), "reason": facts.get("reason", "")}
+    if states.SCORE in facts:
+        summary[states.SCORE] = facts[states.SCORE]
+    tracker.finish(trial.number, states.word(trial) or "", summary, ["retried"] if "attempt" in facts else [])
     numbers = _numbers(progress)
     all_of = list(trials(study)) if _is_due(progress.proposed) else []
-    tracker.stand(progress.proposed, lambda: {**numbers, **_measured(all_of, found.objectives.names)})
+    tracker.stand(progress.proposed, lambda: {**numbers, **_measured(all_of, progress.found.objectives.names)})
 
 
 def best(tracker: Tracker, folder: Path) -> None:
@@ -132,12 +131,12 @@ def _numbers(progress: Progress) -> dict[str, object]:
     counts, proposed = progress.counts, max(1, progress.proposed)
     numbers: dict[str, object] = {f"states/{state}": counts[state] for state in states.STATES}
     numbers |= {f"rate/{state}": counts[state] / proposed for state in states.STATES if state not in states.COUNTED}
-    numbers |= {"architectures": len(progress.architectures), "retried": progress.retried}
+    numbers |= {"architectures": len(progress.found.architectures), "retried": progress.retried}
     if progress.utilisation is not None:
         numbers["utilisation"] = progress.utilisation
-    if (best := progress.best) is not None:
-        numbers |= {"best/value": best.value, "best/trial": best.number}
-        numbers |= {"best/parameters": best.parameters, "best/macs": best.macs}
+    if (best := progress.found.best) is not None:
+        numbers |= {"best/value": accuracy(best), "best/trial": best.number}
+        numbers |= {f"best/{name}": best.user_attrs[name] for name in ("parameters", "macs")}
     return numbers
 
 

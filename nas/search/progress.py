@@ -1,11 +1,10 @@
 """Where a search stands: what displays show and nothing else."""
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from nas.search.found import Found
 from nas.search.states import COUNTED
-from nas.space.holes import Scalar
 
 
 @dataclass
@@ -19,20 +18,6 @@ class Running:
     started: float
     epoch: int = 0
     value: float | None = None
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A trial that has ended; `value` is the metric, a share from 0 to 1; `choices` are what was sampled."""
-
-    number: int
-    state: str
-    value: float | None
-    parameters: int
-    macs: int
-    seconds: float
-    reason: str = ""
-    choices: Mapping[str, Scalar] = field(default_factory=dict)
 
 
 @dataclass
@@ -49,8 +34,7 @@ class Progress:
     devices: float = 1.0  # that all slots together hold
     counts: Counter[str] = field(default_factory=Counter)
     running: dict[int, Running] = field(default_factory=dict)
-    best: Ended | None = None
-    architectures: set[str] = field(default_factory=set)  # digests of what has been trained
+    found: Found = field(default_factory=Found)
     ended: int = 0
     retried: int = 0
     busy: float = 0.0

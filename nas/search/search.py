@@ -184,7 +184,7 @@ def search(
                 tracker.close()
         winner = None if ended is None else print_finals(console, ended, data)
         print_summary(console, driver, tracker.where(), command, winner)
-    return 130 if stopping() else 0 if driver.progress.best and driver.done else 1
+    return 130 if stopping() else 0 if driver.found.best and driver.done else 1
 
 
 def candidate_space(

@@ -18,7 +18,7 @@ from nas.search.curves import curve
 from nas.search.display import best_table, count, number_of, say
 from nas.search.driver import Driver
 from nas.search.environment import without_password
-from nas.search.found import Found, ended, ended_trials
+from nas.search.found import Found
 from nas.search.kept import WEIGHTS
 from nas.search.objectives import BEST, accuracy, hypervolumes
 from nas.search.progress import Progress
@@ -125,7 +125,7 @@ def growth(study: Study) -> str:
 
 def proposals(progress: Progress) -> str:
     """How many proposals it took, and how busy the slots were."""
-    trained = len(progress.architectures)
+    trained = len(progress.found.architectures)
     line = f"{number_of(trained, 'different architecture')} in {number_of(progress.proposed, 'proposal')}"
     for state in (states.INFEASIBLE, states.TWIN, states.SCREENED):
         if progress.counts[state]:
@@ -165,18 +165,17 @@ def print_summary(
     """`winner` is the trial in best.yaml if finals have chosen it; None: the best of the search."""
     folder = driver.folder
     counts = driver.progress.counts
-    best = driver.progress.best
+    best = driver.found.best
     rule = ""
     say(console)
     if best is not None:
-        digests = {trial.number: trial.user_attrs.get("digest", "") for trial in trials(driver.study)}
         if driver.objectives.several:
-            front = [ended(trial) for trial in driver.found.front]
-            console.print(best_table(front, digests, len(front), "Pareto front"))
+            front = driver.found.front
+            console.print(best_table(front, len(front), "Pareto front"))
             say(console, growth(driver.study))
             rule = f", {BEST[driver.objectives.best]} of {len(front)} on the front" if winner is None else ""
         else:
-            console.print(best_table(ended_trials(driver.study), digests))
+            console.print(best_table(trials(driver.study)))
         number = best.number if winner is None else winner
         candidate = trained_candidate(driver.space, trials(driver.study)[number].params)
         say(console, f"\nbest candidate, trial {number}{rule}:")
