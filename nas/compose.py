@@ -19,10 +19,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from nas.architecture.own_ops import import_own
-from nas.errors import InputError, unknown
-from nas.overrides import GROUPS, SECTIONS, Edit, edited, parsed, split
-from nas.space.groups import SpaceFile, space_files, space_names
-from nas.space.overlay import overlaid, refuse_merged
+from nas.errors import InputError, refuse_unknown, unknown
+from nas.overrides import GROUPS, Edit, edited, parsed, split
+from nas.space.groups import SpaceFile, put_together, space_files, space_names
+from nas.space.space import SECTIONS
 
 KEYS = (*GROUPS, *"architecture cell imports search study test tracking trainer training weights".split())
 """What a configuration holds."""
@@ -63,20 +63,26 @@ def configuration(arguments: Sequence[str]) -> Configuration:
     with TemporaryDirectory() as folder:
         lines = _laid_out(files_of_space, Path(folder))
         options = _composed([*lines, *(o.input_line or "" for o in rest if not _names_space(o))])
-    _refuse_unknown("configuration", options, KEYS)
+    refuse_unknown("configuration", "key", options, KEYS)
     import_own(options["imports"])  # a _target_ may be in one of these
     search = _mapping(options["search"], "search")
     parts = {section: search.pop(section) for section in SECTIONS if section in search}
-    if edits.search and not files_of_space:
+    refuse_unknown("search", "key", search, SEARCH_KEYS)
+    space = None
+    if files_of_space:
+        whole = edited(put_together(files_of_space, parts), edits.search)
+        if "architecture" not in whole:
+            raise InputError(f"search={name}: a space has the key architecture; this one has {list(whole)}")
+        space = {section: _mapping(value, f"search.{section}") for section, value in whole.items()}
+    elif edits.search:
         raise InputError(f"search.{edits.search[0].path}: there is no space without +search=NAME")
-    _refuse_unknown("search", search, SEARCH_KEYS)
-    training = edited({"training": options.pop("training")}, edits.training)["training"]
+    training = edited({"training": options.pop("training")}, edits.training)
     return Configuration(
         options=options,
         space_name=name,
-        space=_put_together(parts, files_of_space, edits.search) if files_of_space else None,
+        space=space,
         architecture_edits=edits.architecture,
-        training=_mapping(training, "training"),
+        training=_mapping(training["training"], "training"),
         data=_deferred(options["data"], "data"),
         sampler=_deferred(options["sampler"], "sampler"),
         pruner=_constructed(options["pruner"], "pruner"),
@@ -116,19 +122,6 @@ def _laid_out(space: Sequence[SpaceFile], folder: Path) -> list[str]:
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_text(json.dumps(content), encoding="utf-8")
     return [f"hydra.searchpath=['file://{folder}']", "+search=own"]
-
-
-def _put_together(parts: Mapping[str, Any], space: Sequence[SpaceFile], edits: Sequence[Edit]) -> Mapping[str, Any]:
-    """The space of its composed parts, its own file and the command line, each laid over the one before."""
-    refuse_merged(parts, [file.content for file in space[1:]], "search")
-    own = {section: value for section, value in space[0].content.items() if section in SECTIONS}
-    whole = overlaid(parts, own)
-    whole = edited({section: whole[section] for section in SECTIONS if section in whole}, edits)
-    if "architecture" not in whole:
-        raise InputError(f"search {space[0].relative}: a space has the key architecture; this one has {list(whole)}")
-    for section, value in whole.items():
-        _mapping(value, f"search.{section}")
-    return {**whole}
 
 
 def _chosen(overrides: Sequence[Override]) -> dict[str, str]:
@@ -179,12 +172,6 @@ def _line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _refuse_unknown(place: str, given: Mapping[str, Any], known: Sequence[str]) -> None:
-    for key in given:
-        if key not in known:
-            raise unknown(place, "key", key, known)
-
-
 def _mapping(value: Any, place: str) -> Any:
     if not isinstance(value, Mapping):
         raise InputError(f"{place}: expected keys with values; got {value!r:.80}")
@@ -204,6 +191,6 @@ def _deferred(config: Any, place: str) -> Callable[..., Any]:
     made = _constructed(config, place)
     if not isinstance(made, partial):
         raise InputError(f"{place}: needs a _target_ and _partial_: true; got {config!r:.80}")
-    _refuse_unknown(place, made.keywords, list(signature(made.func).parameters))
+    refuse_unknown(place, "key", made.keywords, list(signature(made.func).parameters))
     # Hydra's own partial checks its target anew with every call, and a sampler is made for every hole of every trial.
     return partial(made.func, *made.args, **made.keywords)

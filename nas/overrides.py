@@ -15,9 +15,7 @@ from hydra.errors import HydraException
 
 from nas.errors import InputError
 from nas.space.paths import removed, replaced
-
-SECTIONS = ("architecture", "training")
-"""What a space may hold."""
+from nas.space.space import SECTIONS
 
 GROUPS = ("data", "pool", "pruner", "sampler")
 """Sections of the configuration that are chosen by name."""
@@ -30,9 +28,6 @@ class Edit:
     path: str
     value: Any
     removes: bool = False
-
-    def apply(self, document: Mapping[str, Any]) -> Any:
-        return removed(document, self.path) if self.removes else replaced(document, self.path, self.value)
 
 
 @dataclass(frozen=True)
@@ -96,7 +91,7 @@ def split(overrides: Sequence[Override]) -> tuple[Edits, list[Override]]:
 def edited(document: Mapping[str, Any], edits: Sequence[Edit]) -> Any:
     """A copy of the document with the edits made, one after the other."""
     for edit in edits:
-        document = edit.apply(document)
+        document = removed(document, edit.path) if edit.removes else replaced(document, edit.path, edit.value)
     return document
 
 

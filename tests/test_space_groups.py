@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from nas.compose import configuration
 from nas.errors import InputError
 from nas.space.groups import part_names, space_files, space_names
 
@@ -157,23 +156,3 @@ def test_a_part_that_is_more_than_data_is_refused(root: Path, text: str) -> None
     write(root, "architecture/cells/stem/hostile.yaml", text)
     with pytest.raises(InputError, match=r"hostile\.yaml"):
         space_files("mine", [root], {})
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "# @package _global_\ntracking: {_target_: nas.errors.unknown}\narchitecture: {}\n",
-        "# x\u2028# @package _global_\ntracking: {_target_: nas.errors.unknown}\narchitecture: {}\n",
-        "defaults:\n  - override /tracking: none\narchitecture: {}\n",
-        "defaults:\n  - /sampler@_global_.tracking: random\narchitecture: {}\n",
-        "sampler: {_target_: nas.errors.unknown}\narchitecture: {}\n",
-        "architecture: {network: '${oc.env:HOME}'}\n",
-        "architecture: !!python/object/apply:os.getcwd []\n",
-        "hydra: {run: {dir: /elsewhere}}\narchitecture: {network: []}\n",
-    ],
-)
-def test_a_hostile_space_is_refused_from_the_command_line(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "hostile.yaml"
-    file.write_text(text, encoding="utf-8")
-    with pytest.raises(InputError):
-        configuration([f"+search={file}"])

@@ -1,8 +1,8 @@
-"""The files that make up a search space, checked before anything composes them.
+"""The files that make up a search space: checked before anything composes them, and put together afterwards.
 
 A space is `search/NAME.yaml` under a root; its `defaults` list takes in parts from folders below `search/`, and a part
-lands at the path that its folder names. Several parts may also stand in one file, by their
-names, which is called as the folder would be. A file can be nothing but data and cannot reach outside these folders.
+lands at the path that its folder names. Several parts may also stand in one file, by their names, which is called as
+the folder would be. A file can be nothing but data and cannot reach outside these folders.
 """
 
 import re
@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nas.errors import InputError, unknown
+from nas.errors import InputError, need_one_of, unknown
+from nas.space.conditions import is_open
 from nas.space.reading import check_data, parse_document, read_text
+from nas.space.space import SECTIONS
 
 _PART = re.compile(r"\w[\w-]*(/\w[\w-]*)*", re.ASCII)
 _HEADER = re.compile(r"\s*#\s*@")
@@ -40,8 +42,7 @@ def space_files(name: str, roots: Sequence[Path], chosen: Mapping[str, str]) -> 
     Raises:
         InputError: no such space or part, or a file that is not plain data within the space's own groups.
     """
-    if name not in space_names(roots):
-        raise unknown("search", "search space", name, space_names(roots))
+    need_one_of("search", "search space", name, space_names(roots))
     for group, part in chosen.items():
         if not _PART.fullmatch(group) or not _PART.fullmatch(part):
             raise InputError(f"search/{group}={part}: parts lie in folders below the space's own, and words name them")
@@ -114,3 +115,40 @@ def _parts(file: SpaceFile, chosen: Mapping[str, str]) -> Iterator[tuple[str, st
             f"{file.relative}: {entry!r} in defaults; an entry is _self_ or `folder: part`, from the folders below "
             "the space's own"
         )
+
+
+def put_together(space: Sequence[SpaceFile], composed: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections of a space: its composed parts, and what its own file sets laid over them.
+
+    A hole is replaced whole; OmegaConf would merge two mappings.
+
+    Raises:
+        InputError: two of the parts fill one hole.
+    """
+    written = [hole for file in space[1:] for _, hole in _holes(file.content, "")]
+    for place, hole in _holes(composed, "search"):
+        if hole not in written:
+            raise InputError(f"{place}: two parts of the space fill it, at least one with a hole; one of them can")
+    own = {section: value for section, value in space[0].content.items() if section in SECTIONS}
+    whole = _overlaid(composed, own)
+    return {section: whole[section] for section in SECTIONS if section in whole}
+
+
+def _overlaid(parts: Any, own: Any) -> Any:
+    """`parts` with the values of `own` set over them; mappings without a hole on either side are merged."""
+    if not isinstance(own, Mapping) or not isinstance(parts, Mapping) or is_open(own) or is_open(parts):
+        return own
+    return {**parts, **{key: _overlaid(parts[key], value) if key in parts else value for key, value in own.items()}}
+
+
+def _holes(node: Any, place: str) -> Iterator[tuple[str, Any]]:
+    """Every hole as it is written, with its place."""
+    match node:
+        case dict():
+            if is_open(node):
+                yield place, node
+            for key, value in node.items():
+                yield from _holes(value, f"{place}.{key}")
+        case list():
+            for index, item in enumerate(node):
+                yield from _holes(item, f"{place}.{index}")
