@@ -143,8 +143,19 @@ TWO = conv(choice(2, 4), choice(3, 5), name="c")
             cells={"a": {"if": {"context": "grid", "at_most": 4}, "then": TWO, "else": conv(4, 3)}},
         ),
         space_of({**TWO, "width": {"int": [1, 4000]}, "kernel": 3}),
+        space_of(conv(4), TWO, {"op": "aux", "name": "h", "chain": [conv("in", 1), *HEAD]}),
+        space_of(
+            {
+                **side_by_side(
+                    p={"op": "cell", "cell": "g", "values": {"width": 2}},
+                    q={"op": "cell", "name": "q", "cell": "g", "values": {"width": choice(4, 6)}},
+                ),
+                "name": "b",
+            },
+            cells={"g": {"op": "graph", "nodes": {"a": {"in": [conv("$width", 3)]}}}},
+        ),
     ],
-    ids=range(13),
+    ids=range(15),
 )
 def test_branches_references_conditions_and_parts_are_matched(space: Space) -> None:
     if count(space, context).documents > FEW:  # a large range: some of its documents

@@ -44,6 +44,7 @@ AROUND = [
     *({"op": "residual", "body": [conv(6)], "activation": activation} for activation in ACTIVATIONS),
     {"op": "residual", "body": [conv(4)], "shortcut": [conv(5)], "projection": True, "scale": 0.5},
     {"op": "graph", "nodes": {"a": {"in": []}, "b": {}, "c": {"a": [conv(6)], "b": [conv(6)], "in": []}}},
+    {"op": "graph", "nodes": {"a": {"in": [conv(4)]}, "b": {"in": [conv(4)], "a": []}}},
     {"op": "aux", "chain": [conv(3), *HEAD]},
 ]
 
