@@ -238,45 +238,28 @@ def test_a_job_over_its_time_limit_is_killed_though_it_reports(log: Path) -> Non
         assert event == Died(1, -9, "over its time limit of 0.5 s", over_time=True)
 
 
-@pytest.mark.parametrize("preload", [["json", "no_such_module"], ["json", "module_that_raises"]])
-def test_a_preload_that_fails_is_loud(
-    tmp_path: Path, log: Path, preload: list[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("function", "preload", "source", "said"),
+    [
+        (TARGET, ["json", "no_such_module"], "", "no_such_module"),
+        (TARGET, ["json", "own_module"], "1 / 0", "ZeroDivisionError"),
+        (TARGET, ["own_module"], "import os\nprint('last words')\nos._exit(3)", r"exit code 3(.|\n)*last words"),
+        (TARGET, ["own_module"], "from threading import Timer\nTimer(60, print).start()", "not safe to fork"),
+        ("pool_targets:no_such_function", [], "", "no_such_function"),
+        ("no_such_module:run", [], "", "no_such_module"),
+        ("pool_targets", [], "", "pool_targets"),
+    ],
+)
+def test_what_keeps_the_server_from_working_is_loud(
+    tmp_path: Path, log: Path, function: str, preload: list[str], source: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "module_that_raises.py").write_text("1 / 0\n")
+    (tmp_path / "own_module.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
-    with Pool(TARGET, devices=CORES[:1], threads=1, preload=preload) as pool:
+    with Pool(function, devices=CORES[:1], threads=1, preload=preload) as pool:
         pool.start(1, ("return_it", 1), log)
-        with pytest.raises(PoolError, match=r"no_such_module|ZeroDivisionError"):
+        with pytest.raises(PoolError, match=said):
             pool.wait(PATIENCE)
         assert pool.running == ()
-
-
-@pytest.mark.parametrize("function", ["pool_targets:no_such_function", "no_such_module:run", "pool_targets"])
-def test_a_function_that_is_not_there_is_loud(log: Path, function: str) -> None:
-    with Pool(function, devices=CORES[:1], threads=1) as pool:
-        pool.start(1, ("return_it", 1), log)
-        with pytest.raises(PoolError, match=r"no_such|pool_targets"):
-            pool.wait(PATIENCE)
-
-
-def test_a_preload_that_ends_the_server_is_loud(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "module_that_dies.py").write_text("import os, sys\nprint('last words', file=sys.stderr)\nos._exit(3)\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    with Pool(TARGET, devices=CORES[:1], threads=1, preload=["module_that_dies"]) as pool:
-        pool.start(1, ("return_it", 1), log)
-        with pytest.raises(PoolError, match=r"exit code 3(.|\n)*last words"):
-            pool.wait(PATIENCE)
-
-
-def test_a_preload_that_starts_threads_is_refused(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "module_with_thread.py").write_text(
-        "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    with Pool(TARGET, devices=CORES[:1], threads=1, preload=["module_with_thread"]) as pool:
-        pool.start(1, ("return_it", 1), log)
-        with pytest.raises(PoolError, match="not safe to fork"):
-            pool.wait(PATIENCE)
 
 
 def test_pools_with_other_preloads_live_side_by_side(pool: Pool, log: Path) -> None:

@@ -28,14 +28,11 @@ AT_ONCE = 2**26  # bytes decoded before they are written
 
 @dataclass(frozen=True)
 class Options:
-    """What decides the pixels, besides the files."""
+    """What decides the pixels of a file."""
 
     size: tuple[int, int]  # height, width
     fit: str
     channels: int
-    val_fraction: float
-    test_fraction: float
-    split_seed: int
 
 
 def load_image_folder(
@@ -65,7 +62,7 @@ def load_image_folder(
         raise unknown("data.fit", "fit", fit, FITS)
     if channels not in MODES:
         raise unknown("data.channels", "number of channels", channels, MODES)
-    options = Options(_height_and_width(size), fit, channels, val_fraction, test_fraction, split_seed)
+    options = Options(_height_and_width(size), fit, channels)
     listing = list_classes(root, val_fraction, test_fraction, split_seed)
     store = Path(os.path.abspath(os.path.expanduser(cache))) if cache else default_cache()
     key = _key(root, listing, options)
