@@ -60,7 +60,7 @@ def test_every_key_of_a_recipe_can_be_set() -> None:
     assert configuration([f"training.{key}={value}" for key, value in written.items()]).training == recipe
 
 
-def test_every_line_of_the_configuration_says_what_it_is_or_needs_no_words() -> None:
+def test_lines_are_short_and_data_sets_say_what_they_are() -> None:
     text = (FOLDER / "config.yaml").read_text(encoding="utf-8")
     assert max(map(len, text.splitlines())) <= 120
     for name in FILES:

@@ -17,7 +17,7 @@ from string import Template
 from nas.errors import InputError
 from nas.report.details import pictured, trial_facts
 from nas.report.reading import StudyRecord, read_study
-from nas.report.sections import Section, sections
+from nas.report.sections import sections
 from nas.report.timeline import timeline
 from nas.report.words import summary, tiles, written
 from nas.search.files import write_atomically
@@ -58,16 +58,12 @@ def report(record: StudyRecord, now: datetime) -> str:
         tiles=figures,
         summary="".join(f"<p>{escape(sentence)}</p>" for sentence in summary(record, line)),
         links="".join(f'<a href="#{part.name}">{escape(part.title)}</a>' for part in parts),
-        sections="".join(map(_html, parts)),
+        sections="".join(part.html for part in parts),
         style=(own / "report.css").read_text(encoding="utf-8"),
         script=(own / "report.js").read_text(encoding="utf-8"),
         plotly=_packed(library.read_bytes()),
         data=_packed(json.dumps(data, separators=(",", ":")).encode()),
     )
-
-
-def _html(section: Section) -> str:
-    return f'<section id="{section.name}"><h2>{escape(section.title)}</h2>{section.content}</section>'
 
 
 def _packed(content: bytes) -> str:

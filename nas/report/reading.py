@@ -19,7 +19,6 @@ from optuna.trial import FrozenTrial
 from nas.architecture.context import context
 from nas.errors import InputError, unknown
 from nas.search import files, states
-from nas.search.environment import read_environment
 from nas.search.found import Found
 from nas.search.objectives import ACCURACY, Objectives, accuracy
 from nas.search.proposal import Candidate, propose
@@ -175,8 +174,8 @@ def read_study(given: str | Path) -> StudyRecord:
         study,
         trials(study),
         config,
-        read_environment(folder),
-        _mapping(folder / files.FINALS) if (folder / files.FINALS).exists() else None,
+        _mapping(folder / files.ENVIRONMENT).get("runs", []),
+        _mapping(folder / files.FINALS) or None,
         is_running(folder),
     )
 

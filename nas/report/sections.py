@@ -24,12 +24,30 @@ BARS, REASONS = 12, 20
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page under its title; `content` is HTML with a place for each of its figures."""
+    """A part of the page: title, what it says, figures, HTML below them; `tabs` choose among several figures."""
 
     name: str
     title: str
-    content: str
+    said: str
     figures: Mapping[str, Figure] = field(default_factory=dict)
+    more: str = ""
+    tabs: Sequence[str] = ()
+
+    @property
+    def html(self) -> str:
+        plots = "".join(_plot(name, made["layout"]["height"]) for name, made in self.figures.items())
+        buttons = "".join(
+            f'<button type="button" data-shows="figure-{name}">{escape(tab)}</button>'
+            for name, tab in zip(self.figures, self.tabs, strict=False)
+        )
+        tabs = f'<div class="tabs">{buttons}</div>' if buttons else ""
+        said = f'<p class="said">{escape(self.said)}</p>' if self.said else ""
+        return f'<section id="{self.name}"><h2>{escape(self.title)}</h2>{said}{tabs}{plots}{self.more}</section>'
+
+
+def _plot(name: str, height: int) -> str:
+    inner = f'<div class="plot" data-figure="{name}" style="height:{height}px"></div>'
+    return f'<div id="figure-{name}">{inner}</div>'
 
 
 def sections(record: StudyRecord, line: Timeline) -> list[Section]:
@@ -38,6 +56,7 @@ def sections(record: StudyRecord, line: Timeline) -> list[Section]:
     shares = {name: found for index, name in objectives if (found := importances(record.trials, index))}
     made = (
         _history(record),
+        _hypervolume(record),
         _curves(record),
         _front(record),
         _gallery(record),
@@ -49,15 +68,6 @@ def sections(record: StudyRecord, line: Timeline) -> list[Section]:
         _setup(record),
     )
     return [section for section in made if section is not None]
-
-
-def _said(sentence: str) -> str:
-    return f'<p class="said">{escape(sentence)}</p>'
-
-
-def _plot(name: str, figure: Figure) -> str:
-    height = figure["layout"]["height"]
-    return f'<div class="plot" data-figure="{escape(name)}" style="height:{height}px"></div>'
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]], numbers: Iterable[int] = ()) -> str:
@@ -73,19 +83,20 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]], numbers: Itera
 
 
 def _history(record: StudyRecord) -> Section:
-    drawn = {"history": figures.history(record)}
-    content = _said(
+    said = (
         "Every trial in the order in which it was proposed. A pruned one stands at its last accuracy; those that were "
         "never trained, or not to an end, are in the strip below. Click a point to see the candidate."
     )
-    content += _plot("history", drawn["history"])
-    if record.objectives.several and (volumes := hypervolumes(record.study)).steps:
-        drawn["hypervolume"] = figures.hypervolume(volumes)
-        corner = zip(volumes.names[1:], volumes.reference[1:], strict=True)
-        costs = ", ".join(f"{count(most)} {COSTS[name]}" for name, most in corner)
-        said = f"The share of all there is to gain that the Pareto front covers, from accuracy 0 at {costs}."
-        content += f"<h3>Hypervolume</h3>{_said(said)}{_plot('hypervolume', drawn['hypervolume'])}"
-    return Section("history", "History", content, drawn)
+    return Section("history", "History", said, {"history": figures.history(record)})
+
+
+def _hypervolume(record: StudyRecord) -> Section | None:
+    if not record.objectives.several or not (volumes := hypervolumes(record.study)).steps:
+        return None
+    corner = zip(volumes.names[1:], volumes.reference[1:], strict=True)
+    costs = ", ".join(f"{count(most)} {COSTS[name]}" for name, most in corner)
+    said = f"The share of all there is to gain that the Pareto front covers, from accuracy 0 at {costs}."
+    return Section("hypervolume", "Hypervolume", said, {"hypervolume": figures.hypervolume(volumes)})
 
 
 def _curves(record: StudyRecord) -> Section | None:
@@ -94,39 +105,36 @@ def _curves(record: StudyRecord) -> Section | None:
         return None
     said = "Accuracy after each epoch; the best candidates in colours of their own."
     said += " At the dotted lines, only the better ones went on." if record.rungs else ""
-    return Section("curves", "Learning curves", _said(said) + _plot("curves", made), {"curves": made})
+    return Section("curves", "Learning curves", said, {"curves": made})
 
 
 def _front(record: StudyRecord) -> Section | None:
     made = trade_offs(record)
-    drawn = {f"front-{name}": figure for name, (figure, _) in made.items()}
     if not made:
         return None
-    buttons = (f'<button type="button" data-shows="front-{name}">{escape(COSTS[name])}</button>' for name in made)
-    panes = (f'<div id="{name}">{_plot(name, figure)}</div>' for name, figure in drawn.items())
-    said = _said(
+    said = (
         "Complete candidates by what they cost. On the line: those that nothing cheaper beats. Click one to see its "
         "cell and document."
     )
-    content = f'{said}<div class="tabs">{"".join(buttons)}</div>{"".join(panes)}'
-    return Section("front", "Accuracy against cost", content, drawn)
+    drawn = {f"front-{name}": figure for name, (figure, _) in made.items()}
+    return Section("front", "Accuracy against cost", said, drawn, tabs=[COSTS[name] for name in made])
 
 
 def _gallery(record: StudyRecord) -> Section | None:
     if record.found.best is None:
         return None
     said = "The most accurate candidates, each architecture once. Click a picture for network and document."
-    return Section("gallery", "Best cells", f'{_said(said)}<div id="cells" class="gallery"></div>')
+    return Section("gallery", "Best cells", said, more='<div id="cells" class="gallery"></div>')
 
 
 def _importance(shares: Mapping[str, Mapping[str, float]]) -> Section:
-    title = "What mattered"
     if not shares:
-        return Section("importance", title, _said(f"Importance is shown from {LEAST} complete candidates on."))
-    content = _said(
+        return Section("importance", "What mattered", f"Importance is shown from {LEAST} complete candidates on.")
+    said = (
         "Which parameters set the best tenth of the complete candidates apart (PED-ANOVA). It describes what was "
         "sampled; a parameter that hardly varied cannot show."
     )
+    lists = ""
     for objective, found in shares.items():
         rows = "".join(
             f'<li><span>{escape(name)}</span><i style="width:{100 * share / max(found.values()):.1f}%"></i>'
@@ -134,8 +142,8 @@ def _importance(shares: Mapping[str, Mapping[str, float]]) -> Section:
             for name, share in list(found.items())[:BARS]
         )
         heading = f"<h3>for {escape(objective)}</h3>" if len(shares) > 1 else ""
-        content += f'{heading}<ol class="bars">{rows}</ol>'
-    return Section("importance", title, content)
+        lists += f'{heading}<ol class="bars">{rows}</ol>'
+    return Section("importance", "What mattered", said, more=lists)
 
 
 def _parallel(record: StudyRecord, shares: Mapping[str, Mapping[str, float]]) -> Section | None:
@@ -143,26 +151,23 @@ def _parallel(record: StudyRecord, shares: Mapping[str, Mapping[str, float]]) ->
     made = parallel(record, names[:AXES])
     if made is None:
         return None
-    said = _said(
+    said = (
         f"{'The most important' if shares else 'The first'} parameters of complete candidates; bright lines are "
         "accurate. Drag along an axis to keep some of them; – is a parameter that was not active."
     )
-    content = f'{said}<div class="wide">{_plot("parallel", made)}</div>'
-    return Section("parallel", "Parallel coordinates", content, {"parallel": made})
+    return Section("parallel", "Parallel coordinates", said, {"parallel": made})
 
 
 def _proposals(record: StudyRecord) -> Section | None:
     if not record.counts:
         return None
-    made = figures.outcomes(record)
-    content = _said(
+    said = (
         "What became of the proposals. Twins are the same network as an earlier candidate and are not trained again; "
         "infeasible ones exceed a limit, or do not fit."
     )
-    content += _plot("outcomes", made)
     rows = [(word, reason, number, f"trial {example}") for word, reason, number, example in reasons(record)[:REASONS]]
-    content += _table(("", "reason", "trials", "for example"), rows, numbers=(2,)) if rows else ""
-    return Section("proposals", "Twins and rejections", content, {"outcomes": made})
+    table = _table(("", "reason", "trials", "for example"), rows, numbers=(2,)) if rows else ""
+    return Section("proposals", "Twins and rejections", said, {"outcomes": figures.outcomes(record)}, table)
 
 
 def _slots(line: Timeline) -> Section | None:
@@ -174,23 +179,21 @@ def _slots(line: Timeline) -> Section | None:
     )
     if line.later_runs:
         said += " Pauses between runs are left out; a dotted line is where the search was taken up again."
-    made = figures.slots(line)
-    return Section("slots", "Slots", _said(said) + _plot("slots", made), {"slots": made})
+    return Section("slots", "Slots", said, {"slots": figures.slots(line)})
 
 
 def _finals(record: StudyRecord) -> Section | None:
     if record.finals is None:
         return None
     seeds = ", ".join(map(str, record.finals["seeds"]))
-    content = _said(
+    said = (
         f"The best candidates and the baselines, trained anew for {number_of(record.finals['epochs'], 'epoch')} under "
         f"the seeds {seeds}: mean ± standard deviation, and the number of seeds."
     )
     head = ("network", "", "in the search", "validation", "test", "parameters", "MACs", "")
-    content += _table(head, map(_network, record.finals["networks"]), numbers=range(2, 7))
-    made = figures.finals(record.finals["networks"])
-    content += f"{_plot('finals', made)}<p>{escape(str(record.finals['conclusion']))}</p>"
-    return Section("finals", "Finals", content, {"finals": made})
+    more = _table(head, map(_network, record.finals["networks"]), numbers=range(2, 7))
+    more += f"<p>{escape(str(record.finals['conclusion']))}</p>"
+    return Section("finals", "Finals", said, {"finals": figures.finals(record.finals["networks"])}, more)
 
 
 def _network(network: Mapping[str, Any]) -> Sequence[str]:
@@ -214,16 +217,13 @@ def _spread(values: Mapping[str, Any] | None) -> str:
 
 def _setup(record: StudyRecord) -> Section:
     written = {"Configuration": files.CONFIG, "Environment": files.ENVIRONMENT}
-    content = "".join(
-        _folded(title, f"<pre>{escape(_text(record.folder / name))}</pre>") for title, name in written.items()
-    )
+    folded = {title: f"<pre>{escape(_text(record.folder / name))}</pre>" for title, name in written.items()}
     if (record.folder / files.CONFIG).is_file():
-        content += _folded("Checklist of best practices", _table(("asked", "here"), checklist(record.folder)))
-    return Section("setup", "Configuration and environment", content)
-
-
-def _folded(title: str, content: str) -> str:
-    return f"<details><summary>{escape(title)}</summary>{content}</details>"
+        folded["Checklist of best practices"] = _table(("asked", "here"), checklist(record.folder))
+    more = "".join(
+        f"<details><summary>{escape(title)}</summary>{content}</details>" for title, content in folded.items()
+    )
+    return Section("setup", "Configuration and environment", "", more=more)
 
 
 def _text(path: Path) -> str:
