@@ -5,44 +5,18 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 import yaml
-from documents import HEAD, conv, document
-from exported import images, module_of, with_random_weights
+from exported import assert_close, images, module_of, onnx_outputs, trained
 
 import nas
 from nas.__main__ import main
 from nas.architecture import Architecture
-from nas.network import Network
-from nas.search import files
 
 HOSTILE = "a\"b'c <script>|`$(x)` ../é\n# *b* _c_ {0}"
-
-
-def trained(folder: Path, *, name: str = "shapes", classes: Sequence[str] = ("round", "square")) -> Network:
-    """Writes what a training leaves: a document with its record, and weights."""
-    folder.mkdir(parents=True)
-    body = {"op": "branches", "branches": {"near": [conv(4)], "far": [conv(4, 5)]}}
-    architecture = Architecture.from_document(document(conv(6), body, *HEAD, channels=1, size=12, classes=len(classes)))
-    record: dict[str, Any] = {
-        "val/accuracy": 0.75,
-        "epochs": 2,
-        "seconds": 1.5,
-        "device": "cpu",
-        "versions": {"torch": "2.9"},
-        "data": {"name": name, "fingerprint": "00", "class_names": list(classes)},
-        "preprocessing": {"size": [12, 12], "channels": 1, "mean": [0.25], "std": [0.5]},
-    }
-    written = {"architecture": architecture.to_document(), "training": {}, "seed": 0, "record": record}
-    (folder / "document.yaml").write_text(files.yaml_text(written), encoding="utf-8")
-    network = with_random_weights(architecture, architecture.plan, torch.float32)
-    torch.save(network.state_dict(), folder / "weights.pt")
-    return network
 
 
 def snippets(folder: Path) -> list[str]:
@@ -105,17 +79,6 @@ def test_graphs_with_folded_norms_have_the_outputs_of_the_network(tmp_path: Path
 
 def build(folder: Path) -> Architecture:
     return Architecture.load(next(folder.glob("*[te].yaml")))
-
-
-def assert_close(one: torch.Tensor, other: torch.Tensor) -> None:
-    """Up to the rounding of 32 bits, of which a network's largest output has the most."""
-    torch.testing.assert_close(one, other, rtol=0, atol=2e-5 * float(other.abs().max()))
-
-
-def onnx_outputs(path: Path, x: torch.Tensor) -> torch.Tensor:
-    runtime = pytest.importorskip("onnxruntime", reason="runs an ONNX file")
-    session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return torch.from_numpy(session.run(["logits"], {"images": x.numpy()})[0])
 
 
 def test_texts_of_any_kind_do_no_harm_in_an_export(tmp_path: Path) -> None:

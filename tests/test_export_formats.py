@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from exported import images, smallest_plan, with_random_weights
-from test_export_folder import assert_close, onnx_outputs
+from exported import assert_close, images, onnx_outputs, smallest_plan, with_random_weights
 from test_space_shipped import SPACES, fitting, load
 
 from nas.architecture import Architecture

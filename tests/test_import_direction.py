@@ -49,8 +49,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "errors",
     },
     "export": {
-        *("architecture", "compose", "data", "drawing", "network", "pool", "report", "search", "space", "training"),
-        *("weights", "errors"),
+        *("architecture", "compose", "cost", "data", "drawing", "network", "pool", "report", "search", "space"),
+        *("training", "weights", "errors"),
     },
     "command": {"architecture", "compose", "cost", "drawing", "program", "search", "space", "errors"},
     "__main__": {"architecture", "command", "export", "program", "errors"},

@@ -123,10 +123,6 @@ def test_missing_left_over_and_misshapen_entries_are_all_named_and_nothing_is_wr
         "stem.conv.weight (6×3×5×5) for (6×3×3×3), stem.norm.bias (6 of int64) for (6)"
     )
     assert same(state(network), before)
-    loaded = load_weights(network, given, strict=False)
-    assert loaded.fresh == ("stem.conv.weight", "stem.norm.bias", "stem.norm.running_var")
-    assert loaded.unused == ("stranger",)
-    assert torch.equal(network.state_dict()["classifier.linear.weight"], given["classifier.linear.weight"])
 
 
 def test_heads_for_other_classes_stay_fresh_if_asked() -> None:

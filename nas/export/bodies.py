@@ -1,8 +1,9 @@
 """What a class does with its parts: concatenates them, sums them up, or wires them as a graph."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from nas.architecture.ops import Graph, Residual
 from nas.export.layout import WIDTH, Expression, Group, call, dictionary, is_attribute, lines
 from nas.export.leaves import activated
 from nas.export.numbers import free
@@ -32,6 +33,25 @@ Body = tuple[list[str], list[str]]
 """The lines of a constructor and of a forward."""
 
 
+def module_class(name: str, docstring: Sequence[str], arguments: Iterable[str], body: Body) -> str:
+    """The source of a module's class; its `arguments` are numbers."""
+    signature = Group("def __init__(", (("", "self"), *(("", f"{each}: int") for each in arguments)), ")")
+    init, forward = body
+    return "\n".join(
+        [
+            f"class {name}(nn.Module):",
+            *docstring,
+            "",
+            *lines(signature, 4, after=" -> None:"),
+            f"{INDENT}super().__init__()",
+            *init,
+            "",
+            "    def forward(self, x: Tensor) -> Tensor:",
+            *forward,
+        ]
+    )
+
+
 def branches(parts: Sequence[Part], shape: str) -> Body:
     init = [line for part in parts for line in part.attribute]
     if len(parts) == 1:
@@ -49,26 +69,27 @@ def branches(parts: Sequence[Part], shape: str) -> Body:
     return init, [*forward, *most, commented(last.removeprefix(INDENT), shape)]
 
 
-def residual(
-    body: Part, projection: Part | None, shortcut: Part | None, scale: float, activation: str, shape: str
-) -> Body:
-    inner = body.applied("x")
-    change = inner if projection is None else projection.applied(inner)
-    kept = "x" if shortcut is None else shortcut.applied("x")
-    init = [line for part in (body, projection, shortcut) if part is not None for line in part.attribute]
-    total = f"{kept} + change" if scale == 1 else f"torch.add({kept}, change, alpha={scale!r})"
-    forward = [commented(f"change = {change}", shape), commented(f"return {activated(activation, total)}", shape)]
-    return init, forward
+def residual(parts: Sequence[Part], op: Residual, shape: str) -> Body:
+    named = {part.name: part for part in parts}
+    init = [line for part in parts for line in part.attribute]
+    inner = named["body"].applied("x")
+    change = named["projection"].applied(inner) if op.projection else inner
+    kept = named["shortcut"].applied("x") if op.shortcut else "x"
+    total = f"{kept} + change" if op.scale == 1 else f"torch.add({kept}, change, alpha={op.scale!r})"
+    summed = activated(op.activation, total)
+    return init, [commented(f"change = {change}", shape), commented(f"return {summed}", shape)]
 
 
-def graph(nodes: Sequence[tuple[str, Sequence[tuple[str, Part]]]], shape: str) -> Body:
+def graph(parts: Sequence[Part], op: Graph, shape: str) -> Body:
     """Each node is the sum of parts over earlier nodes, or over `in`, what comes into the graph."""
+    left = iter(parts)
+    nodes = [(name, [(source, next(left)) for source, _ in chains]) for name, chains in op.nodes]
+    read = _read(op)
     init: list[str] = []
     forward: list[str] = []
     local = {"in": "x"}
     for name, _ in nodes:
         local[name] = free(name, local.values())
-    read = _read(nodes)
     for name, terms in nodes:
         modules = [(source, part.made) for source, part in terms if part.made is not None]
         if modules:
@@ -125,10 +146,10 @@ def _sum(result: str, terms: Sequence[str], said: str, shape: str) -> list[str]:
     return [f"{INDENT}{result}(", *bracketed, f"{INDENT})"]
 
 
-def _read(nodes: Sequence[tuple[str, Sequence[tuple[str, Part]]]]) -> set[str]:
+def _read(op: Graph) -> set[str]:
     """The nodes that what comes out depends on."""
-    read = {nodes[-1][0]}
-    for name, terms in reversed(nodes):
+    read = {op.nodes[-1][0]}
+    for name, chains in reversed(op.nodes):
         if name in read:
-            read |= {source for source, _ in terms}
+            read |= {source for source, _ in chains}
     return read

@@ -12,10 +12,9 @@ from nas.architecture import ops
 from nas.architecture.plan import Node
 from nas.architecture.shapes import Shape, is_map, written
 from nas.architecture.sketch import sketch
-from nas.export import bodies
-from nas.export.bodies import Body, Part, attribute, commented
+from nas.export.bodies import INDENT, Body, Part, access, attribute, branches, commented, graph, module_class, residual
 from nas.export.forms import Copies, does_something, form, parts
-from nas.export.layout import WIDTH, Expression, Group, call, lines, repeated
+from nas.export.layout import WIDTH, Expression, call, repeated
 from nas.export.leaves import Helpers, Place, leaf
 from nas.export.numbers import CHANNELS, Numbers, total
 
@@ -48,15 +47,16 @@ class Classes:
     def __post_init__(self) -> None:
         self._collect(self.root, "")
 
-    def network(self) -> Body:
-        """The lines of the network's constructor and of its forward."""
+    def network(self) -> str:
+        """The source of the network's own class."""
         numbers = Numbers("", (self.root.input[0],))
         init: list[str] = []
-        forward = [f"{bodies.INDENT}# {written(self.root.input)}"]
+        forward = [f"{INDENT}# {written(self.root.input)}"]
         for node in filter(does_something, self.root.children):
             init += attribute(node.name, self._expression((node,), numbers, ""))
-            forward.append(commented(f"x = {bodies.access(node.name)}(x)", written(node.output)))
-        return init, [*forward, f"{bodies.INDENT}return x"]
+            forward.append(commented(f"x = {access(node.name)}(x)", written(node.output)))
+        docstring = f'    """Images of n×{written(self.root.input)} to logits of n×{self.root.output[0]}."""'
+        return module_class("Network", [docstring], (), (init, [*forward, f"{INDENT}return x"]))
 
     def _collect(self, node: Node, label: str) -> None:
         """Every container by its form, labelled by the cells, ops and branches around it."""
@@ -147,21 +147,10 @@ class Classes:
             made = "\n".join(init)
             used = {name: each for each, name in numbers.names.items() if re.search(rf"(?<!\.)\b{name}\b(?! ?=)", made)}
             name = self._free_name(self._labels[key] or "Block")
-            signature = Group("def __init__(", (("", "self"), *(("", f"{each}: int") for each in used)), ")")
-            source = [
-                f"class {name}(nn.Module):",
-                *_docstring(copies),
-                "",
-                *lines(signature, 4, after=" -> None:"),
-                f"{bodies.INDENT}super().__init__()",
-                *init,
-                "",
-                "    def forward(self, x: Tensor) -> Tensor:",
-                *forward,
-            ]
+            source = module_class(name, _docstring(copies), used, (init, forward))
             paths = [node.path for node in copies]
             arguments = {each: dict(zip(paths, values, strict=True)) for each, values in used.items()}
-            self.defined[key] = Class(name, "\n".join(source), arguments)
+            self.defined[key] = Class(name, source, arguments)
         return self.defined[key]
 
     def _body(self, copies: Copies, numbers: Numbers) -> Body:
@@ -174,21 +163,12 @@ class Classes:
             inside.append(Part(nodes[0].name, made, width, _shape(nodes, width, copies)))
         shape = _shape(copies, self._outgoing(copies, numbers, incoming), copies)
         match copies[0].op:
-            case ops.Residual(projection=projection, shortcut=shortcut, scale=scale, activation=activation):
-                return bodies.residual(
-                    inside[0],
-                    inside[1] if projection else None,
-                    inside[-1] if shortcut else None,
-                    scale,
-                    activation,
-                    shape,
-                )
-            case ops.Graph(nodes=wiring):
-                left = iter(inside)
-                wired = [(name, [(source, next(left)) for source, _ in terms]) for name, terms in wiring]
-                return bodies.graph(wired, shape)
+            case ops.Residual() as op:
+                return residual(inside, op, shape)
+            case ops.Graph() as op:
+                return graph(inside, op, shape)
             case _:
-                return bodies.branches(inside, shape)
+                return branches(inside, shape)
 
     def _free_name(self, label: str) -> str:
         name = label if label[0].isalpha() and not RESERVED.fullmatch(label) else f"Cell{label}"

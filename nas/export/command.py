@@ -12,14 +12,12 @@ if TYPE_CHECKING:
 
 DEFAULT = "yaml,python,safetensors,svg,card"
 
-ALL = "all"
-
 
 def arguments(parser: ArgumentParser) -> None:
     said = "a study (its folder or name), the file of a candidate, the folder of a training, or a published network"
     parser.add_argument("source", metavar="STUDY_OR_FILE", help=said)
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where to write")
-    said = f"yaml, python, safetensors, torch-export, onnx, timm, svg, png, card, or {ALL}; default: {DEFAULT}"
+    said = f"yaml, python, safetensors, torch-export, onnx, timm, svg, png, card, or all; default: {DEFAULT}"
     parser.add_argument("--to", metavar="FORMAT,FORMAT", help=said)
     parser.add_argument("--trial", type=int, metavar="N", help="this trial of the study, not its best")
     parser.add_argument("--front", action="store_true", help="every member of the Pareto front, in a folder each")
@@ -32,7 +30,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(given: Namespace) -> None:
-    from nas.export.source import front, read_source
+    from nas.export.source import front, read_source  # imports Optuna
 
     chosen = [name for name in ("weights", "train", "no_weights") if getattr(given, name)]
     if len(chosen) > 1 or (given.front and (given.trial is not None or given.weights)):
@@ -47,8 +45,7 @@ def run(given: Namespace) -> None:
 
 
 def _export(given: Namespace, source: "Source", out: Path) -> None:
-    from nas.export.folder import export
-    from nas.export.formats import FORMATS
+    from nas.export.folder import FORMATS, OF_WEIGHTS, export  # imports torch
 
     weights = given.weights or source.weights
     if given.no_weights:
@@ -64,8 +61,8 @@ def _export(given: Namespace, source: "Source", out: Path) -> None:
             "others, --no-weights leaves them out"
         )
     if given.to is None:
-        formats = [name for name in DEFAULT.split(",") if weights or name == "card" or not FORMATS[name].needs_weights]
+        formats = [name for name in DEFAULT.split(",") if weights or name not in OF_WEIGHTS]
     else:
-        formats = [*FORMATS, "card"] if given.to == ALL else given.to.split(",")
+        formats = list(FORMATS) if given.to == "all" else given.to.split(",")
     for path in export(source, out, formats, weights, given.fold):
         print(path)

@@ -60,6 +60,11 @@ def literal(value: object) -> str:
             return repr(value)
 
 
+def printable(text: object) -> str:
+    """On one line, whatever is in it."""
+    return "".join(c if c.isprintable() else " " for c in str(text))
+
+
 def lines(expression: Expression, indent: int = 0, before: str = "", after: str = "") -> list[str]:
     """The lines of `before` + expression + `after`; broken up at brackets where they would be too long."""
     whole = f"{' ' * indent}{before}{_flat(expression)}{after}"

@@ -13,9 +13,9 @@ from nas.architecture.own_ops import LAYERS_OF
 from nas.architecture.plan import Node
 from nas.architecture.shapes import is_map
 from nas.errors import InputError
-from nas.export import helpers
 from nas.export.layout import Expression, call, called_with, lines, literal
 from nas.export.numbers import Numbers
+from nas.network import layers
 
 ACTIVATIONS = {
     "relu": ("ReLU", "nn.ReLU({})", "torch.relu({})"),
@@ -29,6 +29,28 @@ ACTIVATIONS = {
 }
 """Of each activation: its word in the name of a class, its module, and its function."""
 
+CONVOLUTION = '''
+class {name}(nn.Sequential):
+    """{said}."""
+
+    def __init__(
+        self,
+        channels: int,
+        width: int,
+        kernel: int | tuple[int, int],
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, int] = 0,
+        groups: int = 1,
+{pad}    ) -> None:
+        super().__init__()
+{body}
+'''
+
+PAD = """\
+        *,
+        pad: tuple[int, int, int, int],
+"""
+
 
 @dataclass(frozen=True)
 class _Style:
@@ -39,6 +61,11 @@ class _Style:
     bias: bool
     padded: bool
 
+    @property
+    def name(self) -> str:
+        words = ["Padded" if self.padded else "", "Conv", "Norm" if self.norm else ""]
+        return "".join([*words, "" if self.activation == "none" else ACTIVATIONS[self.activation][0]])
+
 
 @dataclass
 class Helpers:
@@ -47,20 +74,22 @@ class Helpers:
     sources: dict[str, str] = field(default_factory=dict)
     _styles: dict[_Style, str] = field(default_factory=dict)
 
-    def need(self, name: str, source: str) -> str:
-        self.sources.setdefault(name, source)
+    def need(self, helper: Any) -> str:
+        """The name of a class or function of ours, which needs torch alone, as the file has it, too."""
+        name: str = helper.__name__
+        self.sources.setdefault(name, inspect.getsource(helper))
         return name
 
     def chain(self, steps: Sequence[tuple[str, Expression]]) -> Expression:
-        return called_with(self.need("chain", helpers.CHAIN), steps) if steps else "nn.Identity()"
+        return called_with(self.need(layers.chain), steps) if steps else "nn.Identity()"
 
     def convolution(self, style: _Style) -> str:
         """The name of the class for convolutions of this style."""
         if style not in self._styles:
-            base = _class_name(style)
-            number = sum(_class_name(each) == base for each in self._styles) + 1
-            name = base if number == 1 else f"{base}{number}"
-            self._styles[style] = self.need(name, _class_source(name, style, self))
+            number = sum(each.name == style.name for each in self._styles) + 1
+            name = style.name if number == 1 else f"{style.name}{number}"
+            self.sources[name] = _convolution(name, style, self)
+            self._styles[style] = name
         return self._styles[style]
 
 
@@ -87,7 +116,7 @@ def leaf(place: Place) -> Expression:
     return LEAVES[type(node.op)](node.op, place)
 
 
-def _own(node: Node, needed: Helpers) -> Expression:
+def _own(node: Node, helpers: Helpers) -> Expression:
     """The op's own expression, with the class it names, as its author wrote it."""
     expression = node.op.source(node.input)
     if expression is None:
@@ -97,10 +126,9 @@ def _own(node: Node, needed: Helpers) -> Expression:
         )
     name, module = expression.partition("(")[0], LAYERS_OF[type(node.op)].partition(":")[0]
     try:
-        source = inspect.getsource(getattr(importlib.import_module(module), name))
+        helpers.need(getattr(importlib.import_module(module), name))
     except (ImportError, AttributeError, OSError, TypeError) as error:
         raise InputError(f"{node.path}: the source of {expression}: no class {name} in {module} ({error})") from None
-    needed.need(name, source)
     return expression
 
 
@@ -113,18 +141,15 @@ def _conv(op: ops.Conv, at: Place) -> Expression:
     top, bottom, left, right = op.sides
     even = (top, left) == (bottom, right)
     groups = tuple(int(node.op.groups) for node in at.nodes if isinstance(node.op, ops.Conv))
-    options = {
-        "stride": _pair(op.stride) if op.stride != (1, 1) else "",
-        "padding": _pair((top, left)) if even and (top or left) else "",
-        "groups": at.numbers.written(groups, f"{at.name}_groups") if set(groups) != {1} else "",
-    }
-    given = {key: value for key, value in options.items() if value}
+    given: dict[str, Expression] = {"stride": _pair(op.stride)} if op.stride != (1, 1) else {}
+    given |= {"padding": _pair((top, left))} if even and (top or left) else {}
+    given |= {"groups": at.numbers.written(groups, f"{at.name}_groups")} if set(groups) != {1} else {}
     if op.norm is None and op.activation == "none" and even:
-        bias = {} if op.bias else {"bias": "False"}
-        return at.helpers.chain([("conv", call("nn.Conv2d", at.incoming, at.width, _pair(op.kernel), **given, **bias))])
-    pad = {} if even else {"pad": literal((left, right, top, bottom))}
+        given |= {} if op.bias else {"bias": "False"}
+        return at.helpers.chain([("conv", call("nn.Conv2d", at.incoming, at.width, _pair(op.kernel), **given))])
+    given |= {} if even else {"pad": literal((left, right, top, bottom))}
     style = _Style(op.norm, op.activation, op.bias, not even)
-    return call(at.helpers.convolution(style), at.incoming, at.width, _pair(op.kernel), **given, **pad)
+    return call(at.helpers.convolution(style), at.incoming, at.width, _pair(op.kernel), **given)
 
 
 def _linear(op: ops.Linear, at: Place) -> Expression:
@@ -140,14 +165,11 @@ def _linear(op: ops.Linear, at: Place) -> Expression:
 def _pool(op: ops.Pool, at: Place) -> Expression:
     top, bottom, left, right = op.reached(at.nodes[0].input)
     even = (top, left) == (bottom, right)
-    options = {
-        "stride": _pair(op.stride) if op.stride != op.kernel else "",
-        "padding": _pair((top, left)) if even and (top or left) else "",
-        "ceil_mode": "True" if op.ceil else "",
-        "count_include_pad": "False" if op.kind == "average" and even and not op.count_padding else "",
-    }
-    module = "nn.MaxPool2d" if op.kind == "max" else "nn.AvgPool2d"
-    pool = call(module, _pair(op.kernel), **{key: value for key, value in options.items() if value})
+    options = {"stride": _pair(op.stride)} if op.stride != op.kernel else {}
+    options |= {"padding": _pair((top, left))} if even and (top or left) else {}
+    options |= {"ceil_mode": "True"} if op.ceil else {}
+    options |= {"count_include_pad": "False"} if op.kind == "average" and even and not op.count_padding else {}
+    pool = call("nn.MaxPool2d" if op.kind == "max" else "nn.AvgPool2d", _pair(op.kernel), **options)
     if even:
         return pool
     pad = literal((left, right, top, bottom))
@@ -155,13 +177,11 @@ def _pool(op: ops.Pool, at: Place) -> Expression:
         return call("nn.Sequential", call("nn.ConstantPad2d", pad, 'float("-inf")'), pool)
     if op.count_padding:
         return call("nn.Sequential", call("nn.ZeroPad2d", pad), pool)
-    return call(at.helpers.need("PaddedAverage", helpers.PADDED_AVERAGE), pad, pool)
+    return call(at.helpers.need(layers.PaddedAverage), call("nn.ZeroPad2d", pad), pool)
 
 
 def _global_pool(op: ops.GlobalPool, at: Place) -> Expression:
-    if op.kind == "average":
-        return f"{at.helpers.need('GlobalAverage', helpers.GLOBAL_AVERAGE)}()"
-    return f"{at.helpers.need('GlobalMax', helpers.GLOBAL_MAX)}()"
+    return call(at.helpers.need(layers.GlobalAverage if op.kind == "average" else layers.GlobalMax))
 
 
 def _adaptive_pool(op: ops.AdaptivePool, at: Place) -> Expression:
@@ -179,11 +199,6 @@ def _norm(op: ops.Norm, at: Place) -> Expression:
     return _batch_norm(op.norm, module, at.incoming, at.helpers)
 
 
-def _affine(op: ops.ChannelAffine, at: Place) -> Expression:
-    name = at.helpers.need("ChannelAffine", helpers.CHANNEL_AFFINE)
-    return call(name, scale=literal(op.scale), shift=literal(op.shift))
-
-
 LEAVES: dict[type[Op], Callable[[Any, Place], Expression]] = {
     ops.Conv: _conv,
     ops.Linear: _linear,
@@ -192,11 +207,13 @@ LEAVES: dict[type[Op], Callable[[Any, Place], Expression]] = {
     ops.AdaptivePool: _adaptive_pool,
     ops.LRN: _lrn,
     ops.Norm: _norm,
-    ops.ChannelAffine: _affine,
+    ops.ChannelAffine: lambda op, at: call(
+        at.helpers.need(layers.ChannelAffine), scale=literal(op.scale), shift=literal(op.shift)
+    ),
     ops.Dropout: lambda op, at: f"nn.Dropout({op.rate!r})",
     ops.Flatten: lambda op, at: "nn.Flatten()",
     ops.Activation: lambda op, at: _activation(op.activation, False),
-    ops.L2Norm: lambda op, at: f"{at.helpers.need('UnitLength', helpers.UNIT_LENGTH)}()",
+    ops.L2Norm: lambda op, at: call(at.helpers.need(layers.UnitLength)),
 }
 """The expression of each concrete leaf that does something."""
 
@@ -210,52 +227,26 @@ def _activation(activation: str, inplace: bool) -> str:
     return ACTIVATIONS[activation][1].format("inplace=True" if inplace else "")
 
 
-def _batch_norm(norm: BatchNorm, module: str, width: str, needed: Helpers) -> Expression:
+def _batch_norm(norm: BatchNorm, module: str, width: str, helpers: Helpers) -> Expression:
     options = {"eps": repr(norm.eps)} if norm.eps != 1e-5 else {}
     options |= {"momentum": repr(norm.momentum)} if norm.momentum != 0.1 else {}
     whole = call(module, width, **options)
-    return whole if norm.scale else call(needed.need("without_gamma", helpers.WITHOUT_GAMMA), whole)
+    return whole if norm.scale else call(helpers.need(layers.without_gamma), whole)
 
 
-def _class_name(style: _Style) -> str:
-    words = ["Padded" if style.padded else "", "Conv", "Norm" if style.norm else ""]
-    return "".join([*words, "" if style.activation == "none" else ACTIVATIONS[style.activation][0]])
-
-
-def _class_source(name: str, style: _Style, needed: Helpers) -> str:
+def _convolution(name: str, style: _Style, helpers: Helpers) -> str:
+    """The source of the class for convolutions of this style."""
     bias = "" if style.bias == (style.norm is None) else " with bias" if style.bias else " without bias"
-    words = ["Zero padding" if style.padded else "", f"Convolution{bias}", "batch norm" if style.norm else ""]
-    words += [ACTIVATIONS[style.activation][0]] if style.activation != "none" else []
-    said = ", ".join(filter(None, words))
+    words = ["zero padding"] * style.padded + [f"convolution{bias}"] + ["batch norm"] * (style.norm is not None)
     options = {"groups": "groups"} | ({} if style.bias else {"bias": "False"})
     conv = call("nn.Conv2d", "channels", "width", "kernel", "stride", "padding", **options)
-    body: list[str] = []
-    if style.padded:
-        body.append("        self.pad = nn.ZeroPad2d(pad)")
+    body = ["        self.pad = nn.ZeroPad2d(pad)"] if style.padded else []
     body += lines(conv, 8, "self.conv = ")
     if style.norm is not None:
-        body += lines(_batch_norm(style.norm, "nn.BatchNorm2d", "width", needed), 8, "self.norm = ")
+        body += lines(_batch_norm(style.norm, "nn.BatchNorm2d", "width", helpers), 8, "self.norm = ")
     if style.activation != "none":
+        words.append(ACTIVATIONS[style.activation][0])
         body.append(f"        self.activation = {_activation(style.activation, True)}")
-    pad = ["        *,", "        pad: tuple[int, int, int, int],"] if style.padded else []
-    return "\n".join(
-        [
-            "",
-            f"class {name}(nn.Sequential):",
-            f'    """{said[0].upper()}{said[1:].lower() if style.padded else said[1:]}."""',
-            "",
-            "    def __init__(",
-            "        self,",
-            "        channels: int,",
-            "        width: int,",
-            "        kernel: int | tuple[int, int],",
-            "        stride: int | tuple[int, int] = 1,",
-            "        padding: int | tuple[int, int] = 0,",
-            "        groups: int = 1,",
-            *pad,
-            "    ) -> None:",
-            "        super().__init__()",
-            *body,
-            "",
-        ]
-    )
+    said = ", ".join(words)
+    pad = PAD if style.padded else ""
+    return CONVOLUTION.format(name=name, said=said[0].upper() + said[1:], pad=pad, body="\n".join(body))

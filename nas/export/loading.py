@@ -6,15 +6,18 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from nas.architecture import ops
-from nas.architecture.plan import Node, plan
-from nas.architecture.shapes import Shape, is_map
+from nas.architecture import Architecture, ops
+from nas.architecture.plan import Node, ShapeError, plan
+from nas.architecture.shapes import is_map
 from nas.data.decode import decode
 from nas.errors import InputError
 from nas.export.preprocessing import Preprocessing
 from nas.export.source import Source, read_source
 from nas.network import Network, build_network
 from nas.weights import load_weights
+
+LARGE = 2**14
+"""Height and width at which missing padding makes no difference to by how much a grid is smaller."""
 
 
 class Classifier(nn.Module):
@@ -56,22 +59,24 @@ class Backbone(nn.Module):
     Item i of what comes out has `channels[i]` channels, and a height and width of about 1/`strides[i]` of the image's.
     """
 
-    def __init__(self, network: Network, root: Node) -> None:
+    def __init__(self, network: Network, architecture: Architecture) -> None:
         super().__init__()
         self.network = network
         self._steps: list[str] = []
-        last: dict[int, tuple[str, int]] = {}
-        stride = 1
+        last: dict[int, Node] = {}
+        try:
+            root = plan(architecture.network, (network.input_shape[0], LARGE, LARGE), network.classes, aux=False)
+        except ShapeError:  # it fits some sizes alone
+            root = plan(architecture.network, network.input_shape, network.classes, aux=False)
         for node in _steps(root):
             if not is_map(node.output) or isinstance(node.op, ops.AdaptivePool):
                 break
             self._steps.append(node.path)
-            stride *= _stride(node)
-            last[stride] = node.path, node.output[0]
+            last[round(root.input[1] / node.output[1])] = node
         last.pop(1, None)
         self.strides = tuple(last)
-        self.channels = tuple(channels for _, channels in last.values())
-        self._taken = {path for path, _ in last.values()}
+        self.channels = tuple(node.output[0] for node in last.values())
+        self._taken = {node.path for node in last.values()}
 
     def forward(self, images: Tensor) -> list[Tensor]:
         x, features = images, []
@@ -100,10 +105,9 @@ def load(
         InputError: there is nothing of that name, no weights for it, or weights that do not fit.
     """
     source = read_source(str(given), trial)
-    network = _network(source, weights, source.classes if classes is None else classes, size, head=classes is None)
     known = source.preprocessing
     names = known.class_names if known is not None and classes is None else ()
-    return Classifier(network, known, names).eval()
+    return Classifier(_network(source, weights, classes, size), known, names).eval()
 
 
 def backbone(
@@ -111,26 +115,24 @@ def backbone(
 ) -> Backbone:
     """The features of a network; arguments and errors are those of `load`. What follows the maps is left out."""
     source = read_source(str(given))
-    network = _network(source, weights, source.classes, size, head=True)
-    return Backbone(network, plan(source.architecture.network, _shape(source, size), source.classes, aux=False)).eval()
+    return Backbone(_network(source, weights, None, size), source.architecture).eval()
 
 
 def _network(
-    source: Source, weights: str | Path | None, classes: int, size: int | tuple[int, int] | None, head: bool
+    source: Source, weights: str | Path | None, classes: int | None, size: int | tuple[int, int] | None
 ) -> Network:
     file = weights or source.weights
     if file is None:
         raise InputError(f"{source.name}: no weights were kept with it; give weights=FILE")
-    channels, height, width = _shape(source, size)
-    network = build_network(source.architecture, in_channels=channels, classes=classes, input_size=(height, width))
-    load_weights(network, file, head=head)
+    channels, *own = source.shape
+    network = build_network(
+        source.architecture,
+        in_channels=channels,
+        classes=source.classes if classes is None else classes,
+        input_size=size or (own[0], own[1]),
+    )
+    load_weights(network, file, head=classes is None)
     return network
-
-
-def _shape(source: Source, size: int | tuple[int, int] | None) -> Shape:
-    if size is None:
-        return source.shape
-    return (source.shape[0], *(size if isinstance(size, tuple) else (size, size)))
 
 
 def _steps(node: Node) -> Iterator[Node]:
@@ -143,25 +145,3 @@ def _steps(node: Node) -> Iterator[Node]:
                 yield from _steps(child)
             case _:
                 yield child
-
-
-def _stride(node: Node) -> int:
-    """By how much an op makes the height smaller, apart from what missing padding takes."""
-    match node.op:
-        case ops.Conv(stride=(stride, _)) | ops.Pool(stride=(stride, _)):
-            return stride
-        case ops.Branches() | ops.Graph():
-            return _chain_stride(node.children[0]) if node.children else 1
-        case ops.Residual():
-            return _chain_stride(node.children[0])
-        case ops.Chain() | ops.Cell():
-            return _chain_stride(node)
-        case _:
-            return 1
-
-
-def _chain_stride(node: Node) -> int:
-    stride = 1
-    for child in node.children:
-        stride *= _stride(child)
-    return stride

@@ -21,38 +21,32 @@ class Preprocessing:
     fit: str = "crop"
 
     def to_document(self) -> dict[str, Any]:
-        """As plain data; `from_document` gives the same back."""
+        """As plain data."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any], place: str) -> "Preprocessing":
-        """Raises `InputError` for what is no such record."""
-        match document:
-            case {
-                "size": [int(height), int(width)],
-                "channels": int(channels),
-                "mean": [*mean],
-                "std": [*std],
-                "class_names": [*names],
-            } if height > 0 and width > 0 and len(mean) == len(std) == channels and names:
-                pass
-            case _:
-                raise InputError(f"{place}: expected size, channels, mean, std and class_names; got {document!r:.120}")
-        if not all(isinstance(each, int | float) and math.isfinite(each) for each in (*mean, *std)) or 0 in std:
-            raise InputError(f"{place}: mean and std are numbers, std not 0; got {mean!r:.60} and {std!r:.60}")
-        fit = document.get("fit", "crop")
-        if fit not in FITS:
-            raise unknown(f"{place}.fit", "fit", fit, FITS)
-        numbers = tuple(map(float, mean)), tuple(map(float, std))
-        return cls((height, width), channels, *numbers, tuple(map(str, names)), str(fit))
 
 
 def recorded(record: Mapping[str, Any], place: str) -> Preprocessing | None:
-    """What the record of a trained candidate says of it; None if it says nothing."""
+    """What the record of a trained candidate says of it; None if it says nothing.
+
+    Raises:
+        InputError: what it says cannot be meant.
+    """
     match record:
-        case {"preprocessing": dict(preprocessing), "data": {"class_names": [*names]}}:
-            return Preprocessing.from_document(
-                {**preprocessing, "class_names": names}, f"{place}: record.preprocessing"
-            )
+        case {"preprocessing": dict(given), "data": {"class_names": [*names]}}:
+            place = f"{place}: record.preprocessing"
         case _:
             return None
+    match given:
+        case {"size": [int(height), int(width)], "channels": int(channels), "mean": [*mean], "std": [*std]} if (
+            height > 0 and width > 0 and len(mean) == len(std) == channels and names
+        ):
+            pass
+        case _:
+            raise InputError(f"{place}: expected size, channels, mean, std, and class names; got {given!r:.120}")
+    if not all(isinstance(each, int | float) and math.isfinite(each) for each in (*mean, *std)) or 0 in std:
+        raise InputError(f"{place}: mean and std are numbers, std not 0; got {mean!r:.60} and {std!r:.60}")
+    fit = given.get("fit", "crop")
+    if fit not in FITS:
+        raise unknown(f"{place}.fit", "fit", fit, FITS)
+    numbers = tuple(map(float, mean)), tuple(map(float, std))
+    return Preprocessing((height, width), channels, *numbers, tuple(map(str, names)), str(fit))

@@ -8,8 +8,9 @@ from textwrap import wrap
 
 from nas.architecture.plan import Node
 from nas.architecture.shapes import written
+from nas.cost import cost_of
 from nas.export.classes import Classes
-from nas.export.layout import WIDTH, Group, lines, literal
+from nas.export.layout import WIDTH, Group, lines, literal, printable
 from nas.export.preprocessing import Preprocessing
 
 PREPROCESS = '''
@@ -37,7 +38,7 @@ def python_source(root: Node, title: str, preprocessing: Preprocessing | None = 
         InputError: there is an op of the user's own in it that has said nothing of its source.
     """
     classes = Classes(root)
-    network = _network(root, classes)
+    network = classes.network()
     helpers = list(classes.helpers.sources.values())
     blocks = [*helpers, *(each.source for each in classes.defined.values()), network]
     if preprocessing is not None:
@@ -47,9 +48,8 @@ def python_source(root: Node, title: str, preprocessing: Preprocessing | None = 
 
 
 def _head(root: Node, title: str, body: str) -> list[str]:
-    nodes = list(root.walk())
-    parameters, macs = sum(node.parameters for node in nodes), sum(node.macs for node in nodes)
-    costs = f"{parameters:,} parameters; {macs:,} multiply-adds for an image of {written(root.input)}."
+    price = cost_of(root)
+    costs = f"{price.parameters:,} parameters; {price.macs:,} multiply-adds for an image of {written(root.input)}."
     head = ['"""' + safe(title), "", *wrap(costs, WIDTH), '"""', "", "from __future__ import annotations", ""]
     head += ["from collections import OrderedDict"] if "OrderedDict(" in body else []
     head += ["from pathlib import Path", "", "import torch", "from torch import Tensor, nn"]
@@ -58,8 +58,7 @@ def _head(root: Node, title: str, body: str) -> list[str]:
 
 def safe(text: str) -> str:
     """Text that ends no docstring, comment or line, whatever is in it."""
-    printable = "".join(c if c.isprintable() else " " for c in text)
-    return printable.replace("\\", "/").replace('"', "'")
+    return printable(text).replace("\\", "/").replace('"', "'")
 
 
 def _constants(preprocessing: Preprocessing | None) -> list[str]:
@@ -73,20 +72,3 @@ def _tuple(name: str, values: Sequence[str | float]) -> list[str]:
     if len(values) == 1:
         return [f"{name} = {literal(tuple(values))}"]
     return lines(Group("(", tuple(("", literal(value)) for value in values), ")"), before=f"{name} = ")
-
-
-def _network(root: Node, classes: Classes) -> str:
-    init, forward = classes.network()
-    return "\n".join(
-        [
-            "class Network(nn.Module):",
-            f'    """Images of n×{written(root.input)} to logits of n×{root.output[0]}."""',
-            "",
-            "    def __init__(self) -> None:",
-            "        super().__init__()",
-            *init,
-            "",
-            "    def forward(self, x: Tensor) -> Tensor:",
-            *forward,
-        ]
-    )

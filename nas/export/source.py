@@ -17,7 +17,7 @@ from nas.data.decode import FITS
 from nas.data.images import ImageData, Split
 from nas.errors import InputError
 from nas.export.preprocessing import Preprocessing, recorded
-from nas.report.reading import STUDIES, StudyRecord, is_study, read_study, study_folder
+from nas.report.reading import STUDIES, StudyRecord, is_study, read_study
 from nas.search import files, states
 from nas.search.kept import kept_weights
 from nas.search.summary import best_document
@@ -42,6 +42,15 @@ class Source:
     preprocessing: Preprocessing | None
     weights: Path | None
     study: StudyRecord | None = None
+
+    @property
+    def title(self) -> str:
+        return f"{self.name}: {self.found}." if self.found else f"{self.name}."
+
+    @property
+    def found(self) -> str:
+        """How; empty if that is not known."""
+        return "" if self.study is None else f"found by a search among {self.study.counted} trained candidates"
 
     @property
     def shape(self) -> Shape:
@@ -77,17 +86,26 @@ def read_source(given: str, trial: int | None = None, variant: str | None = None
         InputError: there is nothing of that name, or no such trial, or what is there cannot be used.
     """
     path = Path(given).expanduser()
-    if trial is None and path.is_dir() and not is_study(path):
+    if trial is not None:
+        if path.is_file():
+            raise InputError(f"--trial: {given} is a file, which has one candidate; give the folder of its study")
+        return _of_study(read_study(given), trial)
+    if is_study(path):
+        return _of_study(read_study(given))
+    is_name = is_study(STUDIES / given)  # a study may be called as the folder of its images
+    if path.is_dir():
         there = [path / name for name in DOCUMENTS if (path / name).is_file()]
         if there:
             return _of_file(there[0], path.resolve().name, variant)
-        if not is_study(STUDIES / given):  # a study may be called as the folder of its images
+        if not is_name:
             raise InputError(f"{given}: neither a study nor an export in it ({' or '.join(DOCUMENTS)} is missing)")
-    if is_study(path) or (trial is not None and not path.is_file()) or _is_name_of_study(given):
-        return _of_study(read_study(given), trial)
-    if trial is not None:
-        raise InputError(f"--trial: {given} is a file, which has one candidate; give the folder of its study")
-    return _of_file(published_path(given), path.stem, variant)
+    try:
+        path = published_path(given)
+    except InputError:
+        if is_name:
+            return _of_study(read_study(given))
+        raise
+    return _of_file(path, path.stem, variant)
 
 
 def front(given: str) -> list[Source]:
@@ -96,19 +114,7 @@ def front(given: str) -> list[Source]:
     return [_of_study(study, trial.number) for trial in study.objectives.ranked(study.found.front)]
 
 
-def _is_name_of_study(given: str) -> bool:
-    try:
-        published_path(given)
-    except InputError as error:
-        try:
-            study_folder(given)
-        except InputError:
-            raise error from None
-        return True
-    return False
-
-
-def _of_study(study: StudyRecord, number: int | None) -> Source:
+def _of_study(study: StudyRecord, number: int | None = None) -> Source:
     best = study.folder / files.BEST
     if not best.is_file():
         raise InputError(f"{study.folder}: no candidate has been trained to its end yet ({files.BEST} is missing)")
@@ -129,8 +135,7 @@ def _of_study(study: StudyRecord, number: int | None) -> Source:
         data["name"], nothing, nothing, None, known.class_names, known.mean, known.std, data["fingerprint"]
     )
     document = best_document(trial, study.space, images, study.name)
-    weights = _weights_of(study.folder, document)
-    return _made(f"{study.name}, trial {number}", document, best, weights, study, study.folder)
+    return _made(f"{study.name}, trial {number}", document, best, study)
 
 
 def _of_file(path: Path, name: str, variant: str | None, study: StudyRecord | None = None) -> Source:
@@ -139,27 +144,11 @@ def _of_file(path: Path, name: str, variant: str | None, study: StudyRecord | No
         raise InputError(f"{path}: no architecture in it; a document has the key 'architecture'")
     if variant is not None:
         document = {**document, "architecture": {**document["architecture"], "variant": variant}}
-    home = next((folder for folder in (path.parent, path.parent.parent) if is_study(folder)), None)
-    beside = path.parent / WEIGHTS
-    if path.name in DOCUMENTS and beside.is_file():
-        return _made(name, document, path, beside, None, home)
-    return _made(name, document, path, _weights_of(home, document) if home else None, study, home)
+    return _made(name, document, path, study)
 
 
-def _weights_of(folder: Path, document: Mapping[str, Any]) -> Path | None:
-    """What a study has kept of a candidate."""
-    kept = kept_weights(folder, document)
-    return kept if kept.is_file() else None
-
-
-def _made(
-    name: str,
-    document: Mapping[str, Any],
-    path: Path,
-    weights: Path | None,
-    study: StudyRecord | None,
-    home: Path | None,
-) -> Source:
+def _made(name: str, document: Mapping[str, Any], path: Path, study: StudyRecord | None) -> Source:
+    """Of a document that is, or could be, at `path`."""
     try:
         architecture = Architecture.from_document(document)
     except InputError as error:
@@ -168,9 +157,13 @@ def _made(
     if not isinstance(record, Mapping):
         raise InputError(f"{path}: record: expected keys with values; got {record!r:.80}")
     known = recorded(record, str(path))
+    home = next((folder for folder in (path.parent, path.parent.parent) if is_study(folder)), None)
     if known is not None and home is not None:
         known = replace(known, fit=_fit(home) or known.fit)
-    return Source(name, document, architecture, known, weights, study)
+    weights = path.parent / WEIGHTS if path.name in DOCUMENTS else None
+    if home is not None and not (weights and weights.is_file()):
+        weights = kept_weights(home, document)
+    return Source(name, document, architecture, known, weights if weights and weights.is_file() else None, study)
 
 
 def _fit(home: Path) -> str | None:

@@ -9,7 +9,7 @@ from nas.architecture import Architecture
 from nas.architecture.fields import Pair
 from nas.architecture.ops import Aux, Branches, Cell, Chain, Graph, Residual
 from nas.architecture.plan import Node, plan
-from nas.network.layers import ACTIVATIONS, layer
+from nas.network.layers import ACTIVATIONS, chain, layer
 
 
 class Parallel(nn.Module):
@@ -62,14 +62,14 @@ class GraphSum(nn.Module):
         self._sources = {node: tuple(terms) for node, terms in chains.items()}
         for node, terms in chains.items():
             sum_ = nn.Module()
-            for source, chain in terms.items():
-                sum_.add_module(source, chain)
+            for source, term in terms.items():
+                sum_.add_module(source, term)
             self.add_module(node, sum_)
 
     def forward(self, x: Tensor) -> Tensor:
         values = {"in": x}
         for (node, sources), chains in zip(self._sources.items(), self.children(), strict=True):
-            terms = [chain(values[source]) for source, chain in zip(sources, chains.children(), strict=True)]
+            terms = [term(values[source]) for source, term in zip(sources, chains.children(), strict=True)]
             values[node] = reduce(torch.add, terms) if terms else torch.zeros_like(x)
         return values[node]
 
@@ -154,10 +154,7 @@ def _dropped(x: Tensor, rate: float, training: bool) -> Tensor:
 def _module(node: Node) -> nn.Module:
     match node.op:
         case Chain() | Cell():
-            sequence = nn.Sequential()
-            for child in node.children:
-                sequence.add_module(child.name, _module(child))
-            return sequence
+            return chain(**{child.name: _module(child) for child in node.children})
         case Aux():
             return _module(node.children[0])
         case Branches():
@@ -165,6 +162,6 @@ def _module(node: Node) -> nn.Module:
         case Residual(scale=scale, activation=activation):
             return ResidualSum({part.name: _module(part) for part in node.children}, scale, activation)
         case Graph():
-            return GraphSum({name: {of: _module(chain) for of, chain in chains} for name, chains in node.sums()})
+            return GraphSum({name: {of: _module(term) for of, term in terms} for name, terms in node.sums()})
         case op:
             return layer(op, node.input)

@@ -1,6 +1,7 @@
 """The modules of the leaves: one for each op that computes something."""
 
 import importlib
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -39,6 +40,14 @@ class Unit(nn.Sequential):
                 self.add_module(name, part)
 
 
+# Exported Python files have `chain` and what follows, up to `without_gamma`, as they stand here.
+
+
+def chain(**steps: nn.Module) -> nn.Sequential:
+    """The steps one after the other, under their names."""
+    return nn.Sequential(OrderedDict(steps))
+
+
 class PaddedAverage(nn.Module):
     """Average pooling over uneven padding that is left out of the divisor."""
 
@@ -52,46 +61,54 @@ class PaddedAverage(nn.Module):
         return averaged
 
 
-class GlobalPool(nn.Module):
-    def __init__(self, kind: str) -> None:
-        super().__init__()
-        self.kind = kind
+class GlobalAverage(nn.Module):
+    """The mean of each channel: n×c×h×w becomes n×c."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.mean((2, 3)) if self.kind == "average" else x.amax((2, 3))
-
-    def extra_repr(self) -> str:
-        return self.kind
+        return x.mean((2, 3))
 
 
-class L2Norm(nn.Module):
+class GlobalMax(nn.Module):
+    """The maximum of each channel: n×c×h×w becomes n×c."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.amax((2, 3))
+
+
+class UnitLength(nn.Module):
+    """Each vector divided by its Euclidean length."""
+
     def forward(self, x: Tensor) -> Tensor:
         return functional.normalize(x)
 
 
 class ChannelAffine(nn.Module):
-    """Constants, so they are no part of the state dict."""
+    """x · scale + shift, with constants."""
 
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, op: ops.ChannelAffine) -> None:
+    def __init__(self, scale: tuple[float, ...], shift: tuple[float, ...]) -> None:
         super().__init__()
-        self.register_buffer("scale", torch.tensor(op.scale).view(-1, 1, 1), persistent=False)
-        self.register_buffer("shift", torch.tensor(op.shift).view(-1, 1, 1), persistent=False)
+        for name, values in (("scale", scale), ("shift", shift)):
+            constants = torch.tensor(values).view(-1, 1, 1)
+            self.register_buffer(name, constants, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.scale + self.shift
+
+
+def without_gamma(norm: nn.Module) -> nn.Module:
+    """The norm with a bias alone; its scale stays 1."""
+    norm.register_parameter("weight", None)
+    return norm
 
 
 def _norm(norm: BatchNorm | None, channels: int, on_map: bool) -> nn.Module:
     if norm is None:
         return nn.Identity()
     layer = (nn.BatchNorm2d if on_map else nn.BatchNorm1d)(channels, eps=norm.eps, momentum=norm.momentum)
-    if not norm.scale:  # beta alone is learned; gamma stays 1 and is no parameter
-        del layer.weight
-        layer.register_buffer("weight", None)
-    return layer
+    return layer if norm.scale else without_gamma(layer)
 
 
 def _pad(sides: Sides, value: float = 0.0) -> nn.ConstantPad2d:
@@ -146,7 +163,7 @@ LAYERS: dict[type[Op], Layer] = {
     ops.Conv: _conv,
     ops.Linear: _linear,
     ops.Pool: _pool,
-    ops.GlobalPool: lambda op, shape: GlobalPool(op.kind),
+    ops.GlobalPool: lambda op, shape: GlobalAverage() if op.kind == "average" else GlobalMax(),
     ops.AdaptivePool: _adaptive_pool,
     ops.LRN: _lrn,
     ops.Dropout: lambda op, shape: nn.Dropout(op.rate),
@@ -154,8 +171,8 @@ LAYERS: dict[type[Op], Layer] = {
     ops.Flatten: lambda op, shape: nn.Flatten(),
     ops.Norm: lambda op, shape: _norm(op.norm, shape[0], is_map(shape)),
     ops.Activation: lambda op, shape: ACTIVATIONS[op.activation](False),
-    ops.L2Norm: lambda op, shape: L2Norm(),
-    ops.ChannelAffine: lambda op, shape: ChannelAffine(op),
+    ops.L2Norm: lambda op, shape: UnitLength(),
+    ops.ChannelAffine: lambda op, shape: ChannelAffine(op.scale, op.shift),
 }
 """The module of each concrete leaf, given the shape that comes in."""
 

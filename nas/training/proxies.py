@@ -19,7 +19,7 @@ from nas.architecture import Architecture
 from nas.data.images import ImageData
 from nas.errors import unknown
 from nas.network import build_network
-from nas.network.layers import GlobalPool
+from nas.network.layers import GlobalAverage, GlobalMax
 from nas.training.batches import Pixels
 from nas.training.seeds import derived_seed, generator
 
@@ -114,7 +114,7 @@ def sensitivity(network: nn.Module, shape: Sequence[int], rng: torch.Generator) 
     """log of the mean distance that the features of Gaussian inputs of a shape (n, c, h, w) move by; see `zen`."""
     pooled: list[Tensor] = []
     for module in network.modules():
-        if isinstance(module, GlobalPool):
+        if isinstance(module, GlobalAverage | GlobalMax):
             module.register_forward_pre_hook(lambda _, inputs: pooled.append(inputs[0]))
     device = _plain_in_64_bits(network)
     x, noise = (torch.randn(*shape, generator=rng, dtype=torch.float64).to(device) for _ in range(2))

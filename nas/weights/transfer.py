@@ -34,9 +34,7 @@ class _Fit:
     absent: tuple[str, ...]
 
 
-def load_weights(
-    network: Network, source: Mapping[str, Tensor] | str | Path, *, strict: bool = True, head: bool | None = True
-) -> Loaded:
+def load_weights(network: Network, source: Mapping[str, Tensor] | str | Path, *, head: bool | None = True) -> Loaded:
     """Fills `network` from a state dict, or from a safetensors or torch file of one.
 
     The names may be our own, or those of torchvision (googlenet_bn, inception_v3) or timm (inception_v3, inception_v4,
@@ -47,7 +45,7 @@ def load_weights(
     has no gammas at all they become 1; counts of batches may be absent; of 1001 classes the first, background, is
     dropped. torchvision's weights expect its `transform_input`: the variant of that name of the documents.
 
-    Without `strict` whatever fits is loaded, and the result says what did not. Nothing is written if this raises.
+    Nothing is written if this raises.
 
     Raises:
         InputError: the file is none of weights, or an entry is missing, left over, or of another shape; all are named.
@@ -85,7 +83,7 @@ def load_weights(
     known = set(fit.names.values())
     unused = tuple(name for name in given if name not in known)
     extra = [name for name in unused if not name.startswith(fit.absent)]
-    if strict and (missing or extra or misfits):
+    if missing or extra or misfits:
         found = {"missing": missing, "left over": extra, "of another shape": list(misfits.values())}
         listed = "; ".join(f"{what}: {_listed(names)}" for what, names in found.items() if names)
         hint = "; head=False leaves heads for other classes as they are" if heads & misfits.keys() else ""
