@@ -28,7 +28,7 @@ def graph(**nodes: dict[str, Any]) -> dict[str, Any]:
 
 def test_ways_of_a_graph_are_all_that_lead_through_it() -> None:
     found = of(graph(one={"in": [CONV]}, two={"in": [POINT], "one": [POOL]}))
-    assert found.ways == {("1×1",): 0.5, ("3×3", "max 3×3"): 0.5, ("average pool", "linear"): 0.5}
+    assert found.ways == {("1x1",): 0.5, ("3x3", "max 3x3"): 0.5, ("average pool", "linear"): 0.5}
     assert found.lengths == (1 + 2, 1.5 + 2, 2 + 2)
 
 
@@ -59,7 +59,7 @@ def test_key_tells_networks_apart(change: dict[str, Any]) -> None:
 
 def test_copies_of_a_cell_do_not_make_a_way_more_frequent() -> None:
     one = graph(one={"in": [CONV]}, two={"in": [POINT], "one": [POOL]})
-    assert of(one, one).ways[("1×1",)] == pytest.approx(2 / 3)
+    assert of(one, one).ways[("1x1",)] == pytest.approx(2 / 3)
     assert of(one, one).lengths == (2 + 2, 3 + 2, 4 + 2)
 
 

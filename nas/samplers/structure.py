@@ -13,8 +13,8 @@ from itertools import groupby
 from typing import TypeVar
 
 from nas.architecture import ops
+from nas.architecture.fields import Pair
 from nas.architecture.plan import Node, in_row
-from nas.architecture.sketch import window
 
 T = TypeVar("T")
 
@@ -198,10 +198,15 @@ def _written(op: ops.Op) -> tuple[str, str]:
 def _word(op: ops.Op) -> str:
     match op:
         case ops.Conv():
-            return f"{window(op.kernel, op.stride)}{'' if op.groups == 1 else ' grouped'}"
+            return f"{_window(op.kernel, op.stride)}{'' if op.groups == 1 else ' grouped'}"
         case ops.Pool():
-            return f"{op.kind} {window(op.kernel, op.stride)}"
+            return f"{op.kind} {_window(op.kernel, op.stride)}"
         case ops.GlobalPool() | ops.AdaptivePool():
             return f"{op.kind} pool"
         case _:
             return "" if type(op) in UNTOLD else ops.KINDS[type(op)]
+
+
+def _window(kernel: Pair, stride: Pair) -> str:
+    """By the stride of its rows. Hashes of words order what models add up: another spelling changes proposals."""
+    return f"{kernel[0]}x{kernel[1]}" + ("" if stride == (1, 1) else f"/{stride[0]}")
