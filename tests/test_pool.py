@@ -251,12 +251,18 @@ def test_a_job_over_its_time_limit_is_killed_though_it_reports(log: Path) -> Non
     ],
 )
 def test_what_keeps_the_server_from_working_is_loud(
-    tmp_path: Path, log: Path, function: str, preload: list[str], source: str, said: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    log: Path,
+    function: str,
+    preload: list[str],
+    source: str,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "own_module.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
     with Pool(function, devices=CORES[:1], threads=1, preload=preload) as pool:
-        pool.start(1, ("return_it", 1), log)
+        pool.start(1, ("return_it", 1), tmp_path / "log")
         with pytest.raises(PoolError, match=said):
             pool.wait(PATIENCE)
         assert pool.running == ()
@@ -272,11 +278,7 @@ def test_pools_with_other_preloads_live_side_by_side(pool: Pool, log: Path) -> N
     assert "wave" not in without.result["modules"]
 
 
-def test_nonsense_sizes_are_refused() -> None:
-    with pytest.raises(InputError, match=r"pool\.slots: must be at least 1, not 0"):
-        Pool(TARGET, devices=CORES[:1], slots=0)
-    with pytest.raises(InputError, match=r"pool\.threads"):
-        Pool(TARGET, devices=CORES[:1], threads=0)
+def test_more_candidates_at_once_than_the_devices_hold_are_refused() -> None:
     with pytest.raises(InputError, match=r"pool\.slots: 5 candidates at once on 2 devices, which hold 4"):
         Pool(TARGET, devices=CORES[:2], need=Need(share=0.5), slots=5)
     with pytest.raises(InputError, match=r"pool\.devices_per_candidate: .* on 3 devices together; there are 2"):

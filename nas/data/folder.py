@@ -18,7 +18,7 @@ from nas.data.cache import default_cache, made_once
 from nas.data.decode import FITS, MODES, decode
 from nas.data.images import Array, ImageData, channel_statistics, content_digest, image_data
 from nas.data.listing import Listing, list_classes
-from nas.errors import InputError, unknown
+from nas.errors import InputError, need_one_of
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +58,8 @@ def load_image_folder(
     folder) and found again until a file's name, size or time, or an option, changes.
     """
     root = Path(os.path.abspath(os.path.expanduser(path)))
-    if fit not in FITS:
-        raise unknown("data.fit", "fit", fit, FITS)
-    if channels not in MODES:
-        raise unknown("data.channels", "number of channels", channels, MODES)
+    need_one_of("data.fit", "fit", fit, FITS)
+    need_one_of("data.channels", "number of channels", channels, MODES)
     options = Options(_height_and_width(size), fit, channels)
     listing = list_classes(root, val_fraction, test_fraction, split_seed)
     store = Path(os.path.abspath(os.path.expanduser(cache))) if cache else default_cache()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nas.data.split import held_out, three_way
-from nas.errors import InputError, unknown
+from nas.errors import InputError, refuse_unknown
 
 SPLITS = ("train", "val", "test")
 ENDINGS = frozenset(
@@ -51,9 +51,7 @@ def list_classes(root: Path, val_fraction: float, test_fraction: float, seed: in
 
 def _given_splits(root: Path, val_fraction: float, seed: int) -> Listing:
     there = _folders(root)
-    for folder in there:
-        if folder not in SPLITS:  # "valid" passed over would mean a validation split of our own
-            raise unknown(str(root), "split", folder, SPLITS)
+    refuse_unknown(str(root), "split", there, SPLITS)  # "valid" passed over would mean a validation split of our own
     train, names = _labelled(root, root / "train", None)
     splits = {"train": train}
     for split in there:
@@ -74,9 +72,8 @@ def _labelled(root: Path, folder: Path, known: tuple[str, ...] | None) -> tuple[
         raise InputError(f"{folder}: no class folders; expected {folder.name}/CLASS/IMAGE")
     names = known or here
     files: list[File] = []
+    refuse_unknown(str(folder), "class of the train images called", here, names)
     for name in here:
-        if name not in names:
-            raise unknown(str(folder), "class of the train images called", name, names)
         found = list(_files(root, folder / name))
         if not found:
             raise InputError(f"{folder / name}: no images in this class; expected {' '.join(sorted(ENDINGS))}")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nas.data.images import Array, ImageData, image_data
-from nas.errors import InputError, unknown
+from nas.errors import InputError, refuse_unknown
 
 ARRAYS = ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test", "class_names")
 
@@ -61,9 +61,8 @@ def _read(file: Path) -> dict[str, Array]:
         if not zipfile.is_zipfile(file):
             raise InputError(f"{file}: not a whole NumPy archive (.npz): something else, or cut off")
         with open(file, "rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            for key in archive.files:  # a misspelt x_vall must not pass for "no validation split"
-                if key.startswith(("x_", "y_")) and key not in ARRAYS:
-                    raise unknown(str(file), "array called", key, ARRAYS)
+            meant = [key for key in archive.files if key.startswith(("x_", "y_"))]
+            refuse_unknown(str(file), "array called", meant, ARRAYS)  # x_vall must not pass for "no validation split"
             return {key: _array(file, key, archive[key]) for key in ARRAYS if key in archive.files}
     except InputError:
         raise

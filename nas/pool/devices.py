@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
 
-from nas.errors import InputError, unknown
+from nas.errors import InputError, need_one_of
 from nas.pool.events import ONE_DEVICE, Need
 
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
@@ -51,8 +51,7 @@ def find_devices(accelerator: str, slots: int | None = None, need: Need = ONE_DE
     Raises:
         InputError: a GPU is asked for and there is none.
     """
-    if accelerator not in ACCELERATORS:
-        raise unknown("trainer.accelerator", "accelerator", accelerator, ACCELERATORS)
+    need_one_of("trainer.accelerator", "accelerator", accelerator, ACCELERATORS)
     if accelerator in ("auto", "gpu", "cuda"):
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         listing = _nvidia_smi()

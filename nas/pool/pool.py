@@ -49,9 +49,6 @@ class Pool(AnyPool):
         time_limit: float | None = None,
         silence_limit: float | None = None,
     ) -> None:
-        for name, value in (("slots", slots), ("threads", threads)):
-            if value is not None and value < 1:
-                raise InputError(f"pool.{name}: must be at least 1, not {value}")
         self.devices = tuple(devices)
         self._slots = Slots(devices)
         most = self._checked_capacity(need)

@@ -17,10 +17,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from nas.architecture import Architecture
 from nas.data.images import ImageData
-from nas.errors import unknown
+from nas.errors import refuse_unknown
 from nas.network import build_network
 from nas.network.layers import GlobalAverage, GlobalMax
 from nas.training.batches import Pixels
+from nas.training.job import PROXIES
 from nas.training.seeds import derived_seed, generator
 
 ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SiLU, nn.GELU, nn.Hardswish, nn.Sigmoid)
@@ -158,9 +159,7 @@ def proxies(
     Raises:
         InputError: there is no such proxy, or the document cannot be built.
     """
-    for name in names:
-        if name not in REGISTRY:
-            raise unknown("proxy", "proxy", name, REGISTRY)
+    refuse_unknown("proxy", "proxy", names, PROXIES)
     torch.set_num_threads(threads)
     architecture = Architecture.from_document(document["architecture"])
     images = data()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from math import isfinite
 from typing import Any
 
-from nas.errors import InputError, unknown
+from nas.errors import InputError, need_one_of, refuse_unknown
 
 METRIC = "val/accuracy"  # what a search maximises: the share of validation images that are classified right, 0 to 1
 
@@ -63,9 +63,8 @@ def _share(default: float) -> Any:
 
 def _word(default: str, choices: tuple[str, ...]) -> Any:
     def check(place: str, value: object) -> str:
-        if not isinstance(value, str) or value not in choices:
-            raise unknown(place, "choice", value, choices)
-        return value
+        need_one_of(place, "choice", value, choices)
+        return str(value)
 
     return field(default=default, metadata={"check": check})
 
@@ -122,9 +121,7 @@ class Training:
         if not isinstance(document, Mapping):
             raise InputError(f"training: {document!r} is not a mapping of fields to values")
         names = [each.name for each in fields(cls)]
-        for key in document:
-            if key not in names:
-                raise unknown("training", "field", key, names)
+        refuse_unknown("training", "field", document, names)
         values: dict[str, Any] = dict(document)
         return cls(**values)
 
