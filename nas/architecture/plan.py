@@ -59,20 +59,9 @@ class Node:
             for child in self.children:
                 yield from child.walk(aux)
 
-    def steps(self, copies: bool = False) -> tuple["Node", ...]:
-        """The ops one after the other that a reader sees: chains opened, what does nothing left out.
-
-        A cell of several copies stays closed unless `copies`.
-        """
-        match self.op:
-            case Identity() | Dropout(rate=0.0):
-                return ()
-            case Chain():
-                return in_row(self.children, copies)
-            case Cell() | Branches() as op if len(self.children) < 2 or (copies and isinstance(op, Cell)):
-                return in_row(self.children, copies)
-            case _:
-                return (self,)
+    def steps(self) -> tuple["Node", ...]:
+        """What a reader sees of it, as `in_row` says."""
+        return in_row((self,))
 
     def sides(self) -> tuple[tuple["Node", ...], tuple["Node", ...]]:
         """Of a residual, what is added up: its body with the projection behind it, and its shortcut if it has one."""
@@ -101,8 +90,22 @@ class Node:
 
 
 def in_row(nodes: Iterable[Node], copies: bool = False) -> tuple[Node, ...]:
-    """The steps of nodes that follow one another."""
-    return tuple(step for node in nodes for step in node.steps(copies))
+    """The ops one after the other that a reader sees: chains opened, what does nothing left out.
+
+    A cell of several copies stays closed unless `copies`.
+    """
+    row: list[Node] = []
+    for node in nodes:
+        match node.op:
+            case Identity() | Dropout(rate=0.0):
+                pass
+            case Chain():
+                row += in_row(node.children, copies)
+            case Cell() | Branches() as op if len(node.children) < 2 or (copies and isinstance(op, Cell)):
+                row += in_row(node.children, copies)
+            case _:
+                row.append(node)
+    return tuple(row)
 
 
 def plan(network: Steps, shape: Shape, classes: int, aux: bool = True) -> Node:
