@@ -86,7 +86,7 @@ def _trial(record: StudyRecord, number: int) -> Compared:
 
 def _compared(architecture: Architecture, training: Mapping[str, Any] | None, known: Mapping[str, str]) -> Compared:
     price = cost(architecture)
-    own = {"parameters": count(price.parameters), "macs": count(price.macs), "depth": str(price.depth)}
+    own = {"parameters": count(price.parameters), "MACs": count(price.macs), "depth": str(price.depth)}
     document = dict(architecture.to_document())
     if training is not None:
         document["training"] = Training.from_document(training).to_document()

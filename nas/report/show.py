@@ -44,7 +44,8 @@ def facts(record: StudyRecord, trial: FrozenTrial) -> dict[str, str]:
     rows = {"trial": ", ".join([f"{trial.number} of {record.name}", word, *marks])}
     if value is not None:
         rows[METRIC] = f"{value:.4f}"
-    rows |= {name: count(attrs[name]) for name in ("parameters", "macs", "depth") if name in attrs}
+    words = {"parameters": "parameters", "macs": "MACs", "depth": "depth"}
+    rows |= {word: count(attrs[name]) for name, word in words.items() if name in attrs}
     if "memory" in attrs:
         rows["memory"] = f"{count(attrs['memory'])}B in training"
     if "latency" in attrs:
