@@ -79,4 +79,6 @@ def train(job: Job, report: Callable[[int, dict[str, float]], int], threads: int
             os.kill(os.getpid(), signal.SIGKILL)
         if answer == Answer.HALT and len(ended) < len(history):
             return Result(ended, 0.02, False, "cpu", threads, halted=True)
-    return Result(tuple(history), 0.02 * len(history), False, "cpu", threads, micro_batch=job.micro_batch)
+    latency = None if job.latency_limit is None else Latency(2e-3, 1e-3, 3e-3, 9, job.latency_batch, "cpu", threads)
+    seconds = 0.02 * len(history)
+    return Result(tuple(history), seconds, False, "cpu", threads, micro_batch=job.micro_batch, latency=latency)

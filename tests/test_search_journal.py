@@ -54,7 +54,7 @@ def test_a_study_goes_on_after_a_cut_at_any_byte(journal):
     whole = journal.read_bytes()
     lines = whole.splitlines(keepends=True)
     created = len(lines[0]) + len(lines[1])
-    for size in range(created, len(whole), 7):
+    for size in range(created, len(whole), 31):
         journal.write_bytes(whole[:size])
         mend(journal)
         kept = journal.read_bytes()

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, create_trial
-from search_parts import SEARCH, prepared, tiny_space
+from search_parts import SEARCH, prepared, quick_pool, tiny_space
 from tracking_parts import arrived, log_in, of_study
 from wandb_server import forget_account, serving
 
@@ -122,6 +122,7 @@ def test_a_whole_search_is_seen_online_with_its_sweep_its_course_and_its_best(
 ) -> None:
     forget_account(monkeypatch, tmp_path)
     monkeypatch.chdir(prepared(tmp_path))
+    monkeypatch.setattr("nas.search.search.Pool", quick_pool)
     with serving() as server:
         log_in(monkeypatch, server)
         options = [

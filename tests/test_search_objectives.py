@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from search_parts import SEARCH, driver, prepared, tiny_space, write_images
+from search_parts import SEARCH, driver, prepared, quick_pool, tiny_space, write_images
 
 from nas.command import main
 from nas.data.npz import load_npz
@@ -218,6 +218,7 @@ def test_the_command_writes_a_document_for_each_member_of_the_front(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(prepared(tmp_path))
+    monkeypatch.setattr("nas.search.search.Pool", quick_pool)
     objectives = "search.objectives=[accuracy,macs,latency]"
     assert main([*SEARCH, objectives, "study.trials=3", "tracking=none"]) == 2
     assert "MedianPruner knows one objective" in capsys.readouterr().err

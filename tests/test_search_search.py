@@ -9,22 +9,20 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 import optuna
 import pytest
 import yaml
-from search_parts import PROGRAM, SEARCH, TINY_SPACE, Searched, prepared, whole_search, without_time
+from search_parts import PROGRAM, SEARCH, TINY_SPACE, Searched, prepared, quick_pool, whole_search, without_time
 from wandb_files import read_runs
 
 from nas.architecture import Architecture
 from nas.command import main
 from nas.compose import configuration
 from nas.overrides import quoted
-from nas.pool import Pool
 from nas.program import program
 from nas.search.files import TRIALS
 from nas.search.study import JOURNAL, load_study
@@ -228,12 +226,6 @@ def test_an_exhausted_space_ends_well_and_a_budget_that_nothing_fits_does_not(
     assert "20 infeasible; 0 of 24 candidates" in said
     assert "best.yaml" not in said
     assert {row["state"] for row in table(Path("studies/small"))} == {"infeasible"}
-
-
-def quick_pool(function: str, *, preload: Sequence[str], **settings: Any) -> Pool:
-    """A pool that trains nothing and so needs no torch."""
-    assert (function, preload) == ("nas.training.candidate:run", ["nas.training.candidate"])
-    return Pool("search_targets:train", **settings)
 
 
 @pytest.mark.parametrize("name", ["it's", "a b", "ünï 猫", '"x"', "a=b,c", "[1]", "100%", "back tick `", "x" * 200])

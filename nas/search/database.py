@@ -17,7 +17,7 @@ from optuna.storages._cached_storage import _CachedStorage
 from optuna.storages._rdb import models
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from nas.errors import InputError, unknown
+from nas.errors import InputError, need_one_of
 
 T = TypeVar("T")
 
@@ -159,8 +159,7 @@ def _parsed(url: str) -> sqlalchemy.URL:
     kind = kind.partition("+")[0]
     if not separator:
         raise InputError(f"{PLACE}: no address of a database; {expected}")
-    if kind not in DRIVERS:
-        raise unknown(PLACE, "kind of database", kind, DRIVERS)
+    need_one_of(PLACE, "kind of database", kind, DRIVERS)
     try:
         parsed = sqlalchemy.make_url(url)
     except (SQLAlchemyError, ValueError):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nas.cost import Cost
-from nas.errors import InputError, unknown
+from nas.errors import InputError, need_one_of
 from nas.pool import Need
 
 PLACE = "pool.devices_per_candidate"
@@ -61,8 +61,7 @@ def _rule(item: Any, place: str) -> Rule:
         raise InputError(f"{place}: expected 'devices' and what it is for, such as macs_above; got {item!r:.80}")
     limits = {key: value for key, value in item.items() if key != "devices"}
     for key, value in limits.items():
-        if key not in _PRICES:
-            raise unknown(place, "key", key, ["devices", *_PRICES])
+        need_one_of(place, "key", key, ["devices", *_PRICES])
         if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
             raise InputError(f"{place}.{key}: expected a number of at least 0; got {value!r:.80}")
     return Rule(limits, _need(item["devices"], f"{place}.devices"))

@@ -9,7 +9,7 @@ from typing import Any
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
-from nas.errors import InputError, unknown
+from nas.errors import InputError, need_one_of
 from nas.search import pruning, states
 
 ACCURACY = "accuracy"
@@ -46,12 +46,10 @@ class Objectives:
         if not isinstance(names, list | tuple) or not names or names[0] != ACCURACY:
             raise InputError(f"{PLACE}: expected a list that begins with {ACCURACY}; got {names!r:.80}")
         for index, name in enumerate(names[1:], 1):
-            if name not in COSTS:
-                raise unknown(f"{PLACE}.{index}", "objective", name, COSTS)
+            need_one_of(f"{PLACE}.{index}", "objective", name, COSTS)
             if name in names[:index]:
                 raise InputError(f"{PLACE}.{index}: {name} is there twice")
-        if best not in BEST:
-            raise unknown("search.best", "rule", best, BEST)
+        need_one_of("search.best", "rule", best, BEST)
         return cls(tuple(names), best)
 
     @property

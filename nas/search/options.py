@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nas.errors import InputError, check_whole, unknown
+from nas.errors import InputError, check_whole, need_one_of, refuse_unknown, unknown
 from nas.search.objectives import ONE, Objectives
 from nas.search.screen import Screen
 
@@ -69,8 +69,7 @@ class StudyOptions:
         check_whole("study.trials", self.trials, 1, MOST)
         check_whole("study.retries", self.retries, 0, 100)
         _duration("study.time", self.time)
-        if self.at_end not in AT_END:
-            raise unknown("study.at_end", "choice", self.at_end, AT_END)
+        need_one_of("study.at_end", "choice", self.at_end, AT_END)
         if self.seed is not None:
             check_whole("study.seed", self.seed, 0, MOST)
         check_whole("study.failures", self.failures, 0, MOST)
@@ -227,8 +226,7 @@ class PoolOptions:
     address: str | None = None
 
     def __post_init__(self) -> None:
-        if self.engine not in ENGINES:
-            raise unknown("pool.engine", "engine", self.engine, ENGINES)
+        need_one_of("pool.engine", "engine", self.engine, ENGINES)
         if self.address is not None and (self.engine != "ray" or not isinstance(self.address, str)):
             raise InputError(f"pool.address: expected auto or host:port, with pool=ray; got {self.address!r:.80}")
         for name in ("slots", "threads"):
@@ -236,6 +234,10 @@ class PoolOptions:
                 check_whole(f"pool.{name}", getattr(self, name), 1, 1024)
         for name in ("time_limit", "silence_limit"):
             _limit(f"pool.{name}", getattr(self, name))
+
+
+ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
+PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "bf16-true", "64-true")
 
 
 @dataclass(frozen=True)
@@ -251,12 +253,8 @@ class TrainerOptions:
     def __post_init__(self) -> None:
         for name in ("sync_batch_norm", "graphs"):
             _flag(f"trainer.{name}", getattr(self, name))
-        accelerators = ("auto", "cpu", "gpu", "cuda", "mps")
-        if self.accelerator not in accelerators:
-            raise unknown("trainer.accelerator", "accelerator", self.accelerator, accelerators)
-        precisions = ("32-true", "16-mixed", "bf16-mixed", "bf16-true", "64-true")
-        if self.precision not in precisions:
-            raise unknown("trainer.precision", "precision", self.precision, precisions)
+        need_one_of("trainer.accelerator", "accelerator", self.accelerator, ACCELERATORS)
+        need_one_of("trainer.precision", "precision", self.precision, PRECISIONS)
         if self.max_epochs is not None:
             check_whole("trainer.max_epochs", self.max_epochs, 1, MOST)
 
@@ -266,9 +264,7 @@ def section(kind: type[T], options: Mapping[str, Any], place: str) -> T:
     known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     if not isinstance(options, Mapping):
         raise InputError(f"{place}: expected the keys {', '.join(known)}; got {options!r:.80}")
-    for key in options:
-        if key not in known:
-            raise unknown(place, "key", key, known)
+    refuse_unknown(place, "key", options, known)
     return kind(**options)
 
 

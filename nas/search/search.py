@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from nas.data.images import ImageData
-from nas.errors import InputError, unknown
+from nas.errors import InputError, need_one_of
 from nas.pool import Pool, find_devices
 from nas.samplers.catalogue import for_space
 from nas.search import files, mirror
@@ -72,8 +72,7 @@ def search(
     Raises:
         InputError: anything in the configuration, space or data cannot be used; nothing has been written then.
     """
-    if options["tracking"] not in TRACKERS:
-        raise unknown("tracking", "tracking", options["tracking"], TRACKERS)
+    need_one_of("tracking", "tracking", options["tracking"], TRACKERS)
     study_options = section(StudyOptions, options["study"], "study")
     trainer = section(TrainerOptions, options["trainer"], "trainer")
     asked = SearchOptions.from_section(options["search"])
