@@ -63,6 +63,16 @@ def test_copies_of_a_cell_do_not_make_a_way_more_frequent() -> None:
     assert of(one, one).lengths == (2 + 2, 3 + 2, 4 + 2)
 
 
+def test_what_does_nothing_between_containers_is_a_block_without_layers() -> None:
+    """And a layer is called by the stride of its rows: figures were taken with these features."""
+    sides = {
+        "op": "branches",
+        "branches": {"a": [{**CONV, "kernel": [1, 5], "stride": [1, 2]}], "b": [{**POOL, "stride": [1, 2]}]},
+    }
+    found = of(sides, {"op": "identity"}, sides)
+    assert found.ways == {("1x5/1",): 0.5, ("max 3x3/1",): 0.5, (): 0.25, ("average pool", "linear"): 0.25}
+
+
 @pytest.mark.parametrize("name", ["inception_cell", "nasbench201", "inception_resnet_cell", "factorized_cell"])
 def test_equal_digests_have_equal_keys(name: str) -> None:
     space, random = load(name), Random(1)

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from nas.architecture import ops
 from nas.architecture.fields import Pair
-from nas.architecture.plan import Node, in_row
+from nas.architecture.plan import Node
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ class _Block:
 
 def _blocks(root: Node) -> Iterator[_Block]:
     known: dict[ops.Op, _Block] = {}
-    row = in_row((node for node in root.children if not isinstance(node.op, ops.Aux)), copies=True)
+    row = _flat(root.children)
     for holds, nodes in groupby(row, lambda node: isinstance(node.op, ops.Branches | ops.Residual | ops.Graph)):
         if not holds:
             run = list(nodes)
@@ -80,6 +80,20 @@ def _blocks(root: Node) -> Iterator[_Block]:
             if node.op not in known:  # copies of a cell differ in nothing that is told here
                 known[node.op] = _Block(_ways(node), _layers(node))
             yield known[node.op]
+
+
+def _flat(nodes: Sequence[Node]) -> Iterator[Node]:
+    """The ops in a row, with chains and cells dissolved; what does nothing counts as a layer without a word."""
+    for node in nodes:
+        match node.op:
+            case ops.Chain() | ops.Cell():
+                yield from _flat(node.children)
+            case ops.Branches() if len(node.children) == 1:
+                yield from _flat(node.children)
+            case ops.Aux():
+                pass
+            case _:
+                yield node
 
 
 def _ways(node: Node) -> Counter[Way]:
