@@ -17,7 +17,7 @@ from nas.architecture.plan import Node, plan
 from nas.architecture.published import published_path
 from nas.architecture.shapes import Shape
 from nas.architecture.variants import varied
-from nas.errors import InputError, need_one_of
+from nas.errors import InputError, need_one_of, refuse_unknown
 from nas.space.reading import check_data, read_document
 from nas.space.references import resolve_references
 
@@ -48,8 +48,7 @@ class Architecture:
         if not isinstance(document, Mapping):
             raise InputError(f"architecture: expected a mapping with {', '.join(KEYS)}; got {document!r:.60}")
         check_data(document, "architecture")
-        for key in document:
-            need_one_of("architecture", "key", key, (*KEYS, "variants", "variant"))
+        refuse_unknown("architecture", "key", document, (*KEYS, "variants", "variant"))
         for key in ("input", "classes", "network"):
             if document.get(key) is None:
                 raise InputError(f"architecture: needs {key}")

@@ -16,6 +16,7 @@ from nas.architecture.architecture import Architecture
 from nas.architecture.context import context
 from nas.architecture.derivation import Derivation, GaveUp, Step
 from nas.architecture.ops import Conv, Linear
+from nas.architecture.parts import alone
 from nas.architecture.pieces import STRUCTURE, Pieces, pieces
 from nas.architecture.plan import Node
 from nas.architecture.shapes import Shape
@@ -74,13 +75,7 @@ def places(space: Space) -> list[Place]:
 
 def planned(chain: Any, shape: Shape, classes: int) -> Node:
     """A chain of ops at an input; it may name cells of published networks. Raises `InputError` if it does not fit."""
-    ops = chain if isinstance(chain, list) else [chain]
-    head = [{"op": "global_pool"}, {"op": "linear", "width": classes}]
-    document = {
-        "input": {"channels": shape[0], "size": list(shape[1:])},
-        "classes": classes,
-        "network": [{"op": "chain", "name": "cell", "chain": ops}, *head],
-    }
+    document = alone({"op": "chain", "name": "cell", "chain": chain}, shape, classes)
     return Architecture.from_document(document).plan.children[0]
 
 

@@ -6,7 +6,7 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import cache
 from typing import Any, TypeVar
 
-from nas.errors import InputError, need_one_of, unknown
+from nas.errors import InputError, need_one_of, refuse_unknown, unknown
 from nas.space.references import SCALING, read_scaling, scaled
 
 LARGEST = 1_000_000
@@ -211,8 +211,7 @@ def width(value: object, place: str) -> Width:
         case "in" | "classes":
             return str(value)
         case dict():
-            for key in value:
-                need_one_of(place, "field of a relative width", key, ("of", *SCALING))
+            refuse_unknown(place, "field of a relative width", value, ("of", *SCALING))
             scaling = read_scaling(value, place)
             if value.get("of") == "in":
                 return Relative(**scaling)
@@ -226,8 +225,7 @@ def width(value: object, place: str) -> Width:
 def multiplier(value: object, place: str) -> dict[str, Any]:
     """`0.5`, or `{times: 0.5, multiple_of: 8, minimum: 16}`: what the widths of convolutions are scaled by."""
     record = value if isinstance(value, dict) else {"times": value}
-    for key in record:
-        need_one_of(place, "field", key, SCALING)
+    refuse_unknown(place, "field", record, SCALING)
     scaling = read_scaling(record, place)
     return {} if scaling.get("times", 1) == 1 and len(scaling) == 1 else scaling
 
@@ -271,6 +269,5 @@ def per_channel(value: object, place: str) -> tuple[float, ...]:
 
 
 def _record(value: dict[str, Any], place: str, read: dict[str, Reader[Any]]) -> dict[str, Any]:
-    for key in value:
-        need_one_of(place, "field", key, read)
+    refuse_unknown(place, "field", value, list(read))
     return {key: read[key](given, f"{place}.{key}") for key, given in value.items()}

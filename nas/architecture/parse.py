@@ -9,7 +9,7 @@ from typing import Any
 from nas.architecture import fields as f
 from nas.architecture.fields import readers
 from nas.architecture.ops import OPS, Aux, Branches, Cell, Chain, Graph, Op, Residual, Steps
-from nas.errors import InputError, need_one_of, unknown
+from nas.errors import InputError, need_one_of, refuse_unknown, unknown
 from nas.space.conditions import is_open
 from nas.space.references import scaled
 
@@ -208,9 +208,8 @@ def _read_cell(given: Mapping[str, Any], name: str | None, place: str, scope: Sc
             raise InputError(f"{place}.each.{key}: expected a list of {depth} values, one a copy; got {per_copy!r:.60}")
     content, default_values = with_default_values(scope.cells[cell], f"cells.{cell}")
     if default_values:
-        known = sorted({*default_values, *_words(content)})
-        for key in (*values, *each):
-            need_one_of(place, f"value of cell {cell!r} called", key, known)
+        known = sorted({*default_values, *words(content)})
+        refuse_unknown(place, f"value of cell {cell!r} called", (*values, *each), known)
     multiplier = f.multiplier(given.get("width_multiplier", 1.0), f"{place}.width_multiplier")
     multipliers = (multiplier, *scope.multipliers) if multiplier else scope.multipliers
     inner = replace(scope.within(), inside=(*scope.inside, cell), multipliers=multipliers)
@@ -259,17 +258,17 @@ def with_default_values(content: Any, place: str) -> tuple[Any, Mapping[str, Any
     return {key: value for key, value in content.items() if key != "default_values"}, default_values
 
 
-def _words(node: Any) -> Iterator[str]:
+def words(node: Any) -> Iterator[str]:
     """Each `word` that stands as `$word` in a cell."""
     match node:
         case str() if node.startswith("$"):
             yield node[1:]
         case dict():
             for value in node.values():
-                yield from _words(value)
+                yield from words(value)
         case list():
             for value in node:
-                yield from _words(value)
+                yield from words(value)
 
 
 _STRUCTURE: dict[type[Op], dict[str, Any]] = {

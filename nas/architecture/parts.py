@@ -14,6 +14,7 @@ from nas.architecture import fields as f
 from nas.architecture.fields import plain, readers
 from nas.architecture.ops import OPS
 from nas.architecture.published import published_names, published_path
+from nas.architecture.shapes import Shape
 from nas.architecture.variants import varied
 from nas.errors import InputError, need_one_of
 from nas.space.reading import read_document
@@ -40,6 +41,12 @@ def with_parts(document: Mapping[str, Any], defaults: Defaults, users: tuple[str
         if name in own:
             raise InputError(f"cells.{name}: a part of a published network is copied under this name; choose another")
     return {**changed, "cells": {**changed.get("cells", {}), **copies.cells}} if copies.cells else changed
+
+
+def alone(op: Mapping[str, Any], shape: Shape, classes: int) -> dict[str, Any]:
+    """The document of a network that is one op, at an input of `shape`, and a classifier behind it."""
+    head = [{"op": "global_pool"}, {"op": "linear", "width": "classes"}]
+    return {"input": {"channels": shape[0], "size": list(shape[1:])}, "classes": classes, "network": [op, *head]}
 
 
 @dataclass

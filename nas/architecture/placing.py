@@ -16,11 +16,12 @@ import search_spaces
 from nas.architecture import fields as f
 from nas.architecture.architecture import Architecture
 from nas.architecture.ops import Cell
-from nas.architecture.parts import renamed, spelled, with_parts
+from nas.architecture.parse import words
+from nas.architecture.parts import alone, renamed, spelled, with_parts
 from nas.architecture.published import is_path, published_names, published_path
 from nas.architecture.shapes import Shape
 from nas.architecture.variants import varied
-from nas.errors import InputError, need_one_of
+from nas.errors import InputError, need_one_of, refuse_unknown
 from nas.space.filling import used_cells
 from nas.space.reading import read_document
 from nas.space.references import resolve_references
@@ -111,13 +112,7 @@ def read_source(name: str) -> Source:
         return Source(name, document)
     network, _, part = name.partition(".")
     need_one_of("cell", "published network", network, published_names())
-    shape = own_input(network, part)
-    head = [{"op": "global_pool"}, {"op": "linear", "width": "classes"}]
-    document = {
-        "input": {"channels": shape[0], "size": list(shape[1:])},
-        "classes": 2,
-        "network": [{"op": "cell", "name": "cell", "cell": name}, *head],
-    }
+    document = alone({"op": "cell", "name": "cell", "cell": name}, own_input(network, part), classes=2)
     return Source(name, {"architecture": document}, single=True)
 
 
@@ -171,9 +166,7 @@ def placed(skeleton: Mapping[str, Any], sources: Mapping[str, Source]) -> dict[s
         raise InputError(
             f"architecture: no place for a cell, an op {{op: cell, name: ...}}; those have some: {shipped}"
         )
-    known = sorted({*places, *map(kind, places)})
-    for key in filter(None, sources):
-        need_one_of("cell", "place", key, known)
+    refuse_unknown("cell", "place", filter(None, sources), sorted({*places, *map(kind, places)}))
     copies = _Copies(dict(own), defaults)
     filled = {}
     for name, op in places.items():
@@ -213,7 +206,7 @@ class _Copies:
         given = f.optional_mapping(place, "values", f"network.{name}.values")
         values = {**own.get("values", {}), **given}
         op = {"op": "cell", "name": name, **_without(own, "name", "depth"), **place}
-        if "width" in given and '"$width"' not in json.dumps(found[own["cell"]]):
+        if "width" in given and "width" not in words(found[own["cell"]]):
             width = f.integer(1)(values.pop("width"), f"network.{name}.values.width")
             if "width_multiplier" not in place and ABSOLUTE.search(text):
                 rounding: dict[str, Any] = {}
