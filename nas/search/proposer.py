@@ -1,12 +1,12 @@
 """Asks the study for candidates until one is worth training; what is equal, too large or unfit ends at once."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
 
 import optuna
-from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from nas.architecture.context import context
@@ -18,12 +18,11 @@ from nas.search.ledger import TWIN_OF, Ledger
 from nas.search.objectives import accuracy
 from nas.search.options import SearchOptions
 from nas.search.proposal import Candidate, Misfit, TrialSuggest, excess, propose
-from nas.search.samplers import SeededSampler
 from nas.search.study import trials
 from nas.space.enumeration import listed
 from nas.space.holes import Parameters
 from nas.space.space import Space
-from nas.space.suggest import Recorded
+from nas.space.suggest import RandomSuggest, Recorded
 
 PATIENCE = 20  # twins and misfits in a row after which the sampler is helped out; halved each time it was in vain
 GIVE_UP_AFTER = 300  # ... and after which a space that is too large to be listed counts as exhausted
@@ -104,12 +103,7 @@ class Proposer:
         if self._useless == self._patience:
             self._remaining = self._remaining or _all_documents(self.space, self.seed)
         if self._remaining is None:
-            own = self.study.sampler
-            self.study.sampler = SeededSampler(RandomSampler, self.seed)
-            try:
-                return self.ledger.ask(group)
-            finally:
-                self.study.sampler = own
+            return self._made(self._drawn(), group)
         parameters = next(self._remaining, None)
         if parameters is None and self._forgotten:
             self._remaining, self._forgotten = _all_documents(self.space, self.seed), False
@@ -120,6 +114,17 @@ class Proposer:
         if not self._is_new(parameters):
             return None
         self._patience = max(1, self._patience // 2)
+        return self._made(parameters, group)
+
+    def _drawn(self) -> Parameters:
+        """Those of a document at random, as follows from the seed and the number of trials."""
+        drawn = RandomSuggest(Random(f"{self.seed}:{len(trials(self.study))}"))
+        with suppress(InputError):  # told of the trial
+            self.space.sample(drawn, context)
+        return drawn.parameters
+
+    def _made(self, parameters: Parameters, group: int | None) -> Trial | None:
+        """A trial of these parameters."""
         self.study.enqueue_trial(parameters)
         return self.ledger.ask(group)
 
