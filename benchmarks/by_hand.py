@@ -4,8 +4,8 @@
     python benchmarks/by_hand.py threads FILE.json      the same with n_jobs=2 and one thread of torch for each
     python benchmarks/by_hand.py sweeper FILE.json      Hydra's Optuna sweeper over a Lightning training
 
-They train as Lightning's and Optuna's own examples do: DataLoader, AdamW, contiguous networks, trials reported every
-epoch; without W&B, checkpoints and progress bars.
+with `cuda` behind them on a GPU. They train as Lightning's and Optuna's own examples do: DataLoader, AdamW, contiguous
+networks, trials reported every epoch; without W&B, checkpoints and progress bars.
 """
 
 import json
@@ -74,13 +74,13 @@ def tensors(split: Split, data: ImageData) -> TensorDataset:
     return TensorDataset(((images - mean) / std).contiguous(), torch.tensor(split.labels))
 
 
-def trained(document: Document, data: ImageData, callbacks: list[pl.Callback]) -> float:
+def trained(document: Document, data: ImageData, device: str, callbacks: list[pl.Callback]) -> float:
     recipe = Training.from_document(document["training"])
     train = DataLoader(tensors(data.train, data), recipe.batch_size, shuffle=True, drop_last=True)
     val = DataLoader(tensors(data.val, data), recipe.batch_size)
     trainer = pl.Trainer(
         max_epochs=recipe.epochs,
-        accelerator="cpu",
+        accelerator=device,
         devices=1,
         callbacks=callbacks,
         enable_checkpointing=False,
@@ -90,9 +90,9 @@ def trained(document: Document, data: ImageData, callbacks: list[pl.Callback]) -
     return float(trainer.callback_metrics["val_accuracy"])
 
 
-def optimize(documents: list[Document], data: ImageData, jobs: int) -> None:
+def optimize(documents: list[Document], data: ImageData, device: str, jobs: int) -> None:
     def objective(trial: optuna.Trial) -> float:
-        return trained(documents[trial.number], data, [Told(trial)])
+        return trained(documents[trial.number], data, device, [Told(trial)])
 
     if jobs > 1:
         torch.set_num_threads(1)
@@ -101,13 +101,14 @@ def optimize(documents: list[Document], data: ImageData, jobs: int) -> None:
     print(study.best_value)
 
 
-def sweep(file: str, number: int) -> None:
+def sweep(file: str, number: int, device: str) -> None:
     import hydra
     from omegaconf import DictConfig
 
     @hydra.main(config_path=None, version_base="1.3")
     def job(config: DictConfig) -> float:
-        return trained(json.loads(Path(file).read_text())[config.number], load_fashion_mnist_mini(), [])
+        document = json.loads(Path(file).read_text())[config.number]
+        return trained(document, load_fashion_mnist_mini(), device, [])
 
     own = ["--multirun", "hydra/sweeper=optuna", "hydra/sweeper/sampler=grid", "hydra.sweeper.direction=maximize"]
     own += [f"hydra.sweeper.n_trials={number}", f"hydra.sweep.dir={file}.sweep"]
@@ -116,13 +117,14 @@ def sweep(file: str, number: int) -> None:
 
 
 def main() -> None:
-    kind, file = sys.argv[1:]
+    kind, file, *given = sys.argv[1:]
+    device = given[0] if given else "cpu"
     documents = json.loads(Path(file).read_text())
     match kind:
         case "optuna" | "threads":
-            optimize(documents, load_fashion_mnist_mini(), 2 if kind == "threads" else 1)
+            optimize(documents, load_fashion_mnist_mini(), device, 2 if kind == "threads" else 1)
         case "sweeper":
-            sweep(file, len(documents))
+            sweep(file, len(documents), device)
         case _:
             raise SystemExit(__doc__)
 

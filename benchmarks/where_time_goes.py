@@ -1,8 +1,9 @@
 """Where the time of a candidate and of a search goes: `python benchmarks/where_time_goes.py [--candidates 6]`.
 
-The training of random candidates of inception_cell by torch's profiler, one thread: shares of what runs in each group
-of torch's operations, and outside of them (Python, Lightning, the profiler itself). Before it, a search of as many
-candidates on two slots: CPU seconds of its processes, looked at every tenth of a second. Linux only.
+The training of random candidates of inception_cell by torch's profiler, one thread, written by hand (`by_hand.py`:
+Lightning, DataLoader, AdamW, contiguous) and as ours: seconds of what runs in each group of torch's operations, and
+outside of them (Python, Lightning, the profiler itself). Before it, a search of as many candidates on two slots: CPU
+seconds of its processes, looked at every tenth of a second. Linux only.
 """
 
 import argparse
@@ -11,7 +12,10 @@ import subprocess
 import tempfile
 import time
 from collections import Counter, defaultdict
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import redirect_stdout, suppress
+from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +33,8 @@ GROUPS = {
     "copies, concatenation, sums": ("cat", "copy_", "add", "mul", "slice", "narrow", "fill_", "zero_", "contiguous"),
 }
 """Parts of the names of torch's operations; the first group that has one takes it."""
+
+OTHERS, OUTSIDE = "other operations", "outside of operations"
 
 
 def main() -> None:
@@ -48,33 +54,52 @@ def main() -> None:
 
 
 def profile(documents: list[Any]) -> None:
-    """Prints the shares of the groups in training and evaluating all documents."""
-    from torch.profiler import ProfilerActivity
-    from torch.profiler import profile as profiled
+    """Prints the seconds of the groups in training and evaluating all documents, by hand and as ours."""
+    import torch
+    from by_hand import trained
 
     from nas.data.builtin import load_fashion_mnist_mini
     from nas.training.candidate import train_candidate
-    from nas.training.job import Job
 
     data = load_fashion_mnist_mini()
-    groups: Counter[str] = Counter()
-    rest: Counter[str] = Counter()
-    whole = 0.0
+    torch.set_num_threads(1)
+    by_hand, mine = Groups(), Groups()
     for document in documents:
+        with redirect_stdout(StringIO()):  # Lightning has much to say
+            by_hand.add(lambda document=document: trained(document, data, "cpu", []))
+        mine.add(lambda document=document: train_candidate(document, lambda: data, threads=1, accelerator="cpu"))
+    print(f"{len(documents)} candidates, seconds of training and evaluation under the profiler: by hand, ours")
+    for name in [*GROUPS, OTHERS, OUTSIDE]:
+        before, after = by_hand.seconds[name], mine.seconds[name]
+        print(f"  {name:<30}{before:8.2f} {before / by_hand.whole:6.1%} {after:8.2f} {after / mine.whole:6.1%}")
+    print(f"  {'all':<30}{by_hand.whole:8.2f} {'':>6} {mine.whole:8.2f}")
+
+
+@dataclass
+class Groups:
+    """Seconds of the groups of operations in what has been added."""
+
+    seconds: Counter[str] = field(default_factory=Counter)
+    whole: float = 0.0
+
+    def add(self, act: Callable[[], object]) -> None:
+        from torch.profiler import ProfilerActivity
+        from torch.profiler import profile as profiled
+
         with profiled(activities=[ProfilerActivity.CPU]) as found:
             started = time.perf_counter()
-            train_candidate(Job(document, lambda: data, "cpu"), threads=1)
-            whole += time.perf_counter() - started
+            act()
+            took = time.perf_counter() - started
+        inside = 0.0
         for event in found.key_averages():
             if event.key.startswith(("aten::", "autograd::", "mkldnn")):
-                group = next((g for g, words in GROUPS.items() if any(word in event.key for word in words)), "")
-                (groups if group else rest)[group or event.key] += event.self_cpu_time_total / 1e6
-    shares = [*groups.most_common(), ("other operations", rest.total())]
-    shares.append(("outside of operations", whole - sum(value for _, value in shares)))
-    print(f"{len(documents)} candidates, {whole:.1f} s of training and evaluation under the profiler:")
-    for name, value in shares:
-        print(f"  {name:<30}{value / whole:6.1%}")
-    print("  the largest of the other operations: " + ", ".join(f"{k} {v / whole:.1%}" for k, v in rest.most_common(5)))
+                group = next(
+                    (name for name, words in GROUPS.items() if any(word in event.key for word in words)), OTHERS
+                )
+                self.seconds[group] += event.self_cpu_time_total / 1e6
+                inside += event.self_cpu_time_total / 1e6
+        self.seconds[OUTSIDE] += took - inside
+        self.whole += took
 
 
 def searched(arguments: list[str], folder: Path) -> dict[str, float]:

@@ -26,7 +26,11 @@ from nas.training.memory import is_out_of_memory
 from nas.training.recipe import METRIC
 from nas.training.result import Answer, Result
 
-pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")]
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device"),
+    pytest.mark.filterwarnings("ignore:Attempting to run cuBLAS"),  # torch's backward thread, the first time
+]
 
 ROOT = Path(__file__).parent.parent
 
@@ -67,6 +71,7 @@ def test_a_training_on_a_gpu_learns(precision: str) -> None:
     assert result.metrics[METRIC] > 0.8
 
 
+@pytest.mark.filterwarnings("ignore:GPU available but not used")
 def test_a_gpu_trains_what_a_cpu_trains() -> None:
     data, training = small_data(n=96), quick(epochs=1, flip=0.0)
     on = {

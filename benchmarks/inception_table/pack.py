@@ -1,7 +1,7 @@
 """Makes the table of its trainings: `python benchmarks/inception_table/pack.py RESULTS.jsonl OUT.npz`.
 
-RESULTS.jsonl is what `generate.py` wrote. Prints what the table says of itself: the spread of accuracies, and how well
-epochs before the last and costs rank its networks.
+RESULTS.jsonl is what `generate.py` wrote. Prints what the table says of itself: the spread of accuracies, how far a
+second training repeats the first, and how well epochs before the last and costs rank its networks.
 """
 
 import argparse
@@ -35,12 +35,22 @@ def main() -> None:
         "val_loss": np.array([line["loss"] for line in trained], np.float32),
         "seconds": np.array([line["seconds"] for line in trained], np.float32),
     }
+    again = [line for line in lines if line["seed"] == 1]
+    columns["again_row"] = np.array([line["row"] for line in again], np.int16)
+    columns["again_val_accuracy"] = np.array([line["accuracy"] for line in again], np.float32)
     np.savez_compressed(options.out, **columns)
     final = columns["val_accuracy"][:, -1]
     print(
         f"{len(trained)} of {len(rows())} networks; last epoch {final.mean():.4f} ± {final.std(ddof=1):.4f}, ", end=""
     )
     print(f"from {final.min():.4f} to {final.max():.4f}")
+    first = dict(zip(columns["row"].tolist(), final.tolist(), strict=True))
+    pairs = np.array([(first[line["row"]], line["accuracy"][-1]) for line in again])
+    between_seeds, of_networks = np.std(pairs[:, 0] - pairs[:, 1], ddof=1) / 2**0.5, pairs.mean(1).std(ddof=1)
+    print(
+        f"{len(pairs)} with another training seed: Kendall's tau {kendall(*pairs.T):.2f}, standard deviation ", end=""
+    )
+    print(f"between seeds {between_seeds:.4f}, of these networks {of_networks:.4f}")
     for epoch, accuracy in enumerate(columns["val_accuracy"].T[:-1], 1):
         print(f"after epoch {epoch}: Kendall's tau with the last {kendall(accuracy, final):.2f}")
     for name in ("parameters", "macs"):
