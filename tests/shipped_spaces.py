@@ -1,6 +1,8 @@
 """The search spaces that are shipped, as tests take them."""
 
+from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,9 +20,15 @@ SPACES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 SEEDS = range(8)
 
 
-def load(space: str, *overrides: str, size: Any = 96, channels: int = 3) -> Space:
+@cache
+def _composed(space: str, *overrides: str) -> Mapping[str, Any]:
     composed = configuration([f"+search={space}", *overrides]).space
     assert composed is not None
+    return composed
+
+
+def load(space: str, *overrides: str, size: Any = 96, channels: int = 3) -> Space:
+    composed = _composed(space, *overrides)
     data = {"input": {"channels": channels, "size": size}, "classes": 10}
     return Space.from_document({**composed, "architecture": {**data, **composed["architecture"]}, "seed": 1})
 

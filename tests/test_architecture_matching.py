@@ -8,7 +8,7 @@ import pytest
 from documents import HEAD, conv, document, side_by_side
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from test_space_shipped import SPACES, load
+from shipped_spaces import SPACES, load
 
 from nas.architecture import Architecture
 from nas.architecture.context import context

@@ -4,7 +4,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from test_space_shipped import SPACES, load
+from shipped_spaces import SPACES, load
 
 from nas.drawing.offers import shown
 from nas.drawing.space import OFFER, draw_space

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from exported import assert_close, images, onnx_outputs, smallest_plan, with_random_weights
-from test_space_shipped import SPACES, fitting, load
+from shipped_spaces import SPACES, fitting, load
 
 from nas.architecture import Architecture
 from nas.architecture.published import published_names

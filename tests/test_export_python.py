@@ -12,7 +12,7 @@ import pytest
 import torch
 from documents import HEAD, build, conv, document, side_by_side
 from exported import assert_python_is_the_same, module_of, smallest_plan
-from test_space_shipped import SPACES, load
+from shipped_spaces import SPACES, load
 
 from nas.architecture import Architecture
 from nas.architecture.context import context

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from documents import build
-from test_space_shipped import load
+from shipped_spaces import load
 
 from nas.architecture import Architecture
 from nas.architecture.context import context

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from documents import HEAD, conv, document, side_by_side
-from test_space_shipped import load
+from shipped_spaces import load
 
 from nas.architecture import Architecture
 from nas.architecture.cell_matching import cell_parameters, places, planned

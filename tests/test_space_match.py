@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from shipped_spaces import SPACES, load
 from small_spaces import CONTEXT, spaces
-from test_space_shipped import SPACES, load
 
 from nas.architecture.context import context
 from nas.errors import InputError

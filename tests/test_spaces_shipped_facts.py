@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from documents import HEAD
-from test_space_shipped import load
+from shipped_spaces import load
 from torch import Tensor, nn
 
 from nas.architecture import Architecture
