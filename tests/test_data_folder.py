@@ -185,6 +185,10 @@ def test_a_size_that_is_none_is_refused(root: Path, cache: Path, size: Any) -> N
         load_image_folder(root, size)
 
 
+def test_how_images_were_fitted_is_recorded(root: Path, cache: Path) -> None:
+    assert load_image_folder(root, 8, fit="stretch").record["preprocessing"]["fit"] == "stretch"
+
+
 def test_unknown_fit_and_channels_are_refused_with_the_choices(root: Path, cache: Path) -> None:
     with pytest.raises(InputError, match=r"data\.fit: no fit 'corp'; did you mean 'crop'.*stretch"):
         load_image_folder(root, 8, fit="corp")

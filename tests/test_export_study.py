@@ -82,10 +82,10 @@ def test_with_one_objective_the_front_is_the_best(home: Path) -> None:
     assert [path.name for path in Path("front").iterdir()] == [f"{best()['trial']:04d}"]
 
 
-def test_images_are_fitted_as_those_of_the_search_were(home: Path) -> None:
-    config = Path("studies/tiny/config.yaml")
-    config.write_text(config.read_text(encoding="utf-8").replace("data:\n", "data:\n  fit: pad\n"), encoding="utf-8")
-    assert main(["export", "studies/tiny/best.yaml", "--to", "yaml,python", "--out", "out"]) == 0
+def test_images_are_fitted_as_the_record_says(home: Path) -> None:
+    best = Path("studies/tiny/best.yaml")
+    best.write_text(best.read_text(encoding="utf-8").replace("fit: crop", "fit: pad"), encoding="utf-8")
+    assert main(["export", str(best), "--to", "yaml,python", "--out", "out"]) == 0
     preprocessing = nas.load("out").preprocessing
     assert preprocessing is not None
     assert preprocessing.fit == "pad"

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ def load_image_folder(
     key = _key(root, listing, options)
     entry = f"{re.sub(r'[^A-Za-z0-9_.-]', '_', root.name)}-{key}"
     folder = made_once(store, entry, lambda part: _write(part, root, listing, options))
-    return _read(folder, name or root.name, listing.class_names, root, mean, std)
+    return replace(_read(folder, name or root.name, listing.class_names, root, mean, std), fit=fit)
 
 
 def _height_and_width(size: int | Sequence[int]) -> tuple[int, int]:

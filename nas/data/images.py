@@ -52,6 +52,8 @@ class ImageData:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     fingerprint: str
+    fit: str = "crop"
+    """How images of other sizes are brought to this one: one of `FITS`."""
 
     @property
     def channels(self) -> int:
@@ -68,13 +70,17 @@ class ImageData:
         return len(self.class_names)
 
     @property
-    def preprocessing(self) -> dict[str, Any]:
-        """What a network trained on it wants of an image, as plain data; see `nas.export.preprocessing`."""
+    def record(self) -> dict[str, Any]:
+        """What the record of a network says of what it was trained on: which data, and what is wanted of an image."""
         return {
-            "size": list(self.size),
-            "channels": self.channels,
-            "mean": list(self.mean),
-            "std": list(self.std),
+            "data": {"name": self.name, "fingerprint": self.fingerprint, "class_names": list(self.class_names)},
+            "preprocessing": {
+                "size": list(self.size),
+                "channels": self.channels,
+                "mean": list(self.mean),
+                "std": list(self.std),
+                "fit": self.fit,
+            },
         }
 
 

@@ -108,11 +108,7 @@ def export(
 
 def _yaml(export: Export) -> None:
     written = export.source.architecture.to_document()
-    document = dict(export.source.document)
-    if known := export.source.preprocessing:
-        given = document["record"]
-        document["record"] = {**given, "preprocessing": {**given["preprocessing"], "fit": known.fit}}
-    export.write(files.BEST, files.yaml_text({**document, "architecture": written}))
+    export.write(files.BEST, files.yaml_text({**export.source.document, "architecture": written}))
     if "cells" in written:
         export.write("cells.yaml", files.yaml_text({key: written[key] for key in ("defaults", "cells")}))
 

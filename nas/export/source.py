@@ -1,20 +1,15 @@
 """What is exported or used: a candidate of a study, a trained document, or a published network."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import yaml
 
 from nas.architecture import Architecture
 from nas.architecture.plan import Node, plan
 from nas.architecture.published import published_path
 from nas.architecture.shapes import Shape
-from nas.data.decode import FITS
-from nas.data.images import ImageData, Split
 from nas.errors import InputError
 from nas.export.preprocessing import Preprocessing, recorded
 from nas.report.reading import STUDIES, StudyRecord, is_study, read_study
@@ -126,15 +121,10 @@ def _of_study(study: StudyRecord, number: int | None = None) -> Source:
         raise InputError(
             f"--trial: trial {number} is {states.word(trial) or 'in training'}; only complete ones are exported"
         )
-    known = source.preprocessing
-    if known is None:
+    if source.preprocessing is None:
         raise InputError(f"{best}: its record has no preprocessing")
-    data = source.record["data"]
-    nothing = Split(np.empty((0, *known.size, known.channels), np.uint8), np.empty(0, np.int64))
-    images = ImageData(
-        data["name"], nothing, nothing, None, known.class_names, known.mean, known.std, data["fingerprint"]
-    )
-    document = best_document(trial, study.space, images, study.name)
+    about = {key: source.record[key] for key in ("data", "preprocessing")}
+    document = best_document(trial, study.space, about, study.name)
     return _made(f"{study.name}, trial {number}", document, best, study)
 
 
@@ -156,24 +146,9 @@ def _made(name: str, document: Mapping[str, Any], path: Path, study: StudyRecord
     record = document.get("record") or {}
     if not isinstance(record, Mapping):
         raise InputError(f"{path}: record: expected keys with values; got {record!r:.80}")
-    known = recorded(record, str(path))
     home = next((folder for folder in (path.parent, path.parent.parent) if is_study(folder)), None)
-    if known is not None and home is not None:
-        known = replace(known, fit=_fit(home) or known.fit)
     weights = path.parent / WEIGHTS if path.name in DOCUMENTS else None
     if home is not None and not (weights and weights.is_file()):
         weights = kept_weights(home, document)
-    return Source(name, document, architecture, known, weights if weights and weights.is_file() else None, study)
-
-
-def _fit(home: Path) -> str | None:
-    """How a study's images were fitted to their size; None where they had it."""
-    try:
-        config = yaml.safe_load((home / files.CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
-        return None
-    match config:
-        case {"data": {"fit": str(fit)}} if fit in FITS:
-            return fit
-        case _:
-            return None
+    kept = weights if weights and weights.is_file() else None
+    return Source(name, document, architecture, recorded(record, str(path)), kept, study)

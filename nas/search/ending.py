@@ -108,6 +108,6 @@ def _run_finals(
         driver.display.say("finals: all trainings have failed; best.yaml is what the search found")
         return None
     assert winner.trial is not None, "finalists are trials"
-    document = best_document(trials(driver.study)[winner.trial], driver.space, data, driver.study.study_name)
+    document = best_document(trials(driver.study)[winner.trial], driver.space, data.record, driver.study.study_name)
     write_finals(driver.folder, finals, document, data)
     return finals

@@ -1,7 +1,7 @@
 """What a search leaves at its end: the best candidate as a document, the table of trials, and what to do next."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +49,8 @@ LEFT = (
 """What a user may want to look at."""
 
 
-def best_document(trial: FrozenTrial, space: Space, data: ImageData, study: str) -> dict[str, Any]:
-    """A candidate document of a complete trial, made from what the study holds of it."""
+def best_document(trial: FrozenTrial, space: Space, about: Mapping[str, Any], study: str) -> dict[str, Any]:
+    """A candidate document of a complete trial, made from what the study holds of it; `about` is its data's record."""
     candidate = trained_candidate(space, trial.params)
     attrs = trial.user_attrs
     return {
@@ -67,8 +67,7 @@ def best_document(trial: FrozenTrial, space: Space, data: ImageData, study: str)
             **attrs["trained"],
             "seconds": attrs["seconds"],
             "versions": attrs["versions"],
-            "data": {"name": data.name, "fingerprint": data.fingerprint, "class_names": list(data.class_names)},
-            "preprocessing": data.preprocessing,
+            **about,
             "sampled": dict(trial.params),
         },
     }
@@ -86,7 +85,7 @@ def write_found(driver: Driver, data: ImageData, whole: bool = True) -> None:
         found.take(trial)
     if found.best is None:
         return
-    document = best_document(found.best, space, data, study.study_name)
+    document = best_document(found.best, space, data.record, study.study_name)
     if objectives.several:
         document["record"]["chosen"] = {"by": f"{BEST[objectives.best]} of {len(found.front)} on the Pareto front"}
         _write_front(folder / files.FRONT, found.front, space, data, study.study_name, whole)
@@ -100,7 +99,7 @@ def _write_front(
     paths = {folder / f"{trial.number:04d}.yaml": trial for trial in front}
     for path, trial in paths.items():
         if whole or not path.exists():
-            text = files.yaml_text(best_document(trial, space, data, name))
+            text = files.yaml_text(best_document(trial, space, data.record, name))
             files.write_atomically(path, f"# A candidate on the Pareto front of study {name!r}.\n{text}")
     for path in folder.glob("*.yaml"):
         if path not in paths:

@@ -125,12 +125,9 @@ def train(
         **({} if result.micro_batch is None else {"micro_batch": result.micro_batch}),
     }
     written = {"architecture": architecture.to_document(), "training": recipe.to_document(), "seed": document["seed"]}
-    about: dict[str, Any] = {
-        "data": {"name": data.name, "fingerprint": data.fingerprint, "class_names": list(data.class_names)}
-    }
+    about = data.record
     if weights is not None:
         about["weights"] = {"file": str(weights), "sha256": fingerprint(weights)}
-    about["preprocessing"] = data.preprocessing
     if sources:
         about["cells"] = {"skeleton": source, **{place or "all": each.name for place, each in sources.items()}}
     files.write_atomically(folder / "document.yaml", files.yaml_text({**written, "record": {**outcome, **about}}))
