@@ -11,14 +11,13 @@ from nas.data.images import ImageData
 from nas.errors import InputError
 from nas.search import files, mirror
 from nas.search.baselines import Baseline
-from nas.search.display import number_of
 from nas.search.driver import Driver, Stop
 from nas.search.final_report import write_finals
-from nas.search.finals import CONTROL, FINALIST, Finals, finalists
+from nas.search.finals import Finals
 from nas.search.ledger import open_ledger
 from nas.search.samplers import SeededSampler
-from nas.search.study import held, open_study, pinned, trials
-from nas.search.summary import best_document, write_found
+from nas.search.study import held, open_study, pinned
+from nas.search.summary import write_found
 from nas.search.trainings import FINALS
 from nas.tracking import open_tracker
 
@@ -39,7 +38,11 @@ def end(driver: Driver, written: Mapping[str, Any], data: ImageData, baselines: 
         except InputError as error:  # of drivers that share a study, one trains its finals
             driver.display.say(f"finals: {error}")
             return None
-        return _run_finals(driver, control, data, baselines)
+        finals = Finals(driver, control, baselines)
+        if not finals.run():
+            return None
+        write_finals(finals, data)
+        return finals
 
 
 def _run_control(driver: Driver, written: Mapping[str, Any], data: ImageData) -> Driver:
@@ -80,6 +83,8 @@ def _run_control(driver: Driver, written: Mapping[str, Any], data: ImageData) ->
             control.ledger.close()
             control.tracker.close()
     return control
+<<<<<<< theirs
+=======
 
 
 def _run_finals(
@@ -111,3 +116,4 @@ def _run_finals(
     document = best_document(trials(driver.study)[winner.trial], driver.space, data.record, driver.study.study_name)
     write_finals(driver.folder, finals, document, data)
     return finals
+>>>>>>> mine

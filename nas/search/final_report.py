@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -16,12 +15,14 @@ from nas.search.display import count, number_of, say
 from nas.search.finals import BASELINE, FINALIST, Finals, Standing
 from nas.search.objectives import BEST
 from nas.search.statistics import Spread, spread, standard_error
+from nas.search.study import trials
+from nas.search.summary import best_document
 from nas.training.recipe import METRIC
 
 
-def write_finals(folder: Path, finals: Finals, document: Mapping[str, Any], data: ImageData) -> None:
-    """finals.yaml, and best.yaml with the winner; `document` is the candidate document of the winner's trial."""
-    standings = finals.standings()
+def write_finals(finals: Finals, data: ImageData) -> None:
+    """finals.yaml, and best.yaml with the winner."""
+    driver, standings = finals.driver, finals.standings()
     written = {
         "seeds": finals.seeds,
         "epochs": standings[0].network.candidate.training.epochs,
@@ -30,14 +31,18 @@ def write_finals(folder: Path, finals: Finals, document: Mapping[str, Any], data
         **_skeleton(finals),
         "conclusion": conclusion(finals, data),
     }
-    files.write_atomically(folder / files.FINALS, files.yaml_text(written))
-    text = files.yaml_text(winner_document(finals, document))
-    study = document["record"]["study"]
-    files.write_atomically(folder / files.BEST, f"# The winner of the finals of study {study!r}.\n{text}")
+    files.write_atomically(driver.folder / files.FINALS, files.yaml_text(written))
+    winner, study = standings[0].network, driver.study
+    assert winner.trial is not None, "finalists are trials"
+    document = best_document(trials(study)[winner.trial], driver.space, data, study.study_name)
+    text = f"# The winner of the finals of study {study.study_name!r}.\n"
+    text += files.yaml_text(winner_document(finals, document))
+    files.write_atomically(driver.folder / files.BEST, text)
 
 
 def winner_document(finals: Finals, document: Mapping[str, Any]) -> dict[str, Any]:
-    """The winner as it was trained under the first seed of the finals, whose figure a training of it repeats.
+    """The winner as it was trained under the first seed of the finals, whose figure a training of it repeats; its trial
+    has given `document`.
 
     Its record says how it was chosen: its value in the search, and mean, standard deviation and number of its values
     in the finals.

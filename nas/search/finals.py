@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from random import Random
-from typing import Any
 
 from nas.architecture import Architecture
 from nas.architecture.placing import Source, placed, skeleton_path
@@ -18,11 +17,12 @@ from nas.samplers.catalogue import Catalogue
 from nas.samplers.expectation import believed
 from nas.search import states
 from nas.search.baselines import Baseline, Weights, candidate_of, under
+from nas.search.display import number_of
 from nas.search.driver import Driver
 from nas.search.objectives import gains
 from nas.search.proposal import Candidate, excess, propose, trained_candidate
 from nas.search.statistics import Spread, spread
-from nas.search.study import trials
+from nas.search.study import pinned, trials
 from nas.search.trainings import BOTH, FINAL, TUNING, Run, Trained, Trainings, test_accuracy
 from nas.space.holes import Scalar
 from nas.space.reading import read_document
@@ -113,7 +113,6 @@ def final_seeds(seed: int, number: int) -> list[int]:
     return [1000 * (seed + 1) + index for index in range(number)]
 
 
-@dataclass
 class Finals:
     """The order of what is trained, and what comes of it.
 
@@ -122,27 +121,37 @@ class Finals:
     Baselines are trained by its recipe. With `tune`, it, the control's winner and the baselines are then tried with as
     many settings each, all under the search's seed, and the best setting is trained under the seeds. After all of this
     the test split is read. Finalists placed in a skeleton are trained to see how they rank there, and for nothing else.
-
-    `about` makes values comparable beside the document and the images of this `fingerprint`: precision and the like.
     """
 
-    driver: Driver
-    finalists: Sequence[Network]
-    control: Sequence[Network]
-    baselines: Sequence[Baseline]
-    fingerprint: str
-    about: Sequence[Any]
-    trainings: Trainings = field(init=False)
-    compared: list[Network] = field(default_factory=list)
-    """The winner, that of the control, and the baselines; as tuned, once they are."""
-
-    def __post_init__(self) -> None:
-        self.trainings = Trainings(self.driver)
-        self.options = self.driver.search.finals
-        self.seeds = final_seeds(self.driver.seed, self.options.seeds)
+    def __init__(self, driver: Driver, control: Driver | None, baselines: Sequence[Baseline]) -> None:
+        self.driver, self.options, self.trainings = driver, driver.search.finals, Trainings(driver)
+        self.finalists = finalists(driver, FINALIST)
+        self.control = [] if control is None else finalists(control, CONTROL)
+        self.baselines = baselines
+        self.seeds = final_seeds(driver.seed, self.options.seeds)
+        self.compared: list[Network] = []  # the winner, that of the control, and the baselines; as tuned, once they are
+        self._pin = pinned(driver.study)
 
     def run(self) -> bool:
-        """Trains all of it, or what is left of it; False if it is to stop before its end."""
+        """Trains all of it, or what is left of it, and says so; whether it has come to its end and has a winner."""
+        say = self.driver.display.say
+        beside = [number_of(len(self.baselines), "baseline")]
+        beside += [f"the best of {len(self.control)} of the control"] if self.control else []
+        skeleton = f"; {len(self.placed)} of them in {self.options.skeleton}, too" if self.placed else ""
+        say(
+            f"finals: {number_of(len(self.finalists) + len(self.control), 'candidate')} trained anew under "
+            f"{number_of(len(self.seeds), 'seed')}{skeleton}; then the winner beside {' and '.join(beside)}"
+        )
+        if not self._train():
+            say("finals: interrupted; the same command goes on with them")
+        elif self.best() is None:
+            say("finals: all trainings have failed; best.yaml is what the search found")
+        else:
+            return True
+        return False
+
+    def _train(self) -> bool:
+        """False if it is to stop before its end."""
         options, train = self.options, self.trainings.run
         own = self._repeats(*self.finalists, *self.control, *self.placed.values())
         if not train(own):
@@ -244,9 +253,9 @@ class Finals:
 
     def _run(self, network: Network, purpose: str, training: Training, seed: int, join: bool = False) -> Run:
         candidate = under(network.candidate, training, seed)
-        data = joined_fingerprint(self.fingerprint) if join else self.fingerprint
-        begin = network.weights
-        about = [candidate.document, data, self.about, *([] if begin is None else [begin.fingerprint])]
+        data, begin = self._pin["data"]["fingerprint"], network.weights
+        data = joined_fingerprint(data) if join else data
+        about = [candidate.document, data, [self._pin["trainer"]], *([] if begin is None else [begin.fingerprint])]
         key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
         return Run(network.name, purpose, candidate, key, join, start=None if begin is None else begin.path)
 
