@@ -83,37 +83,3 @@ def _run_control(driver: Driver, written: Mapping[str, Any], data: ImageData) ->
             control.ledger.close()
             control.tracker.close()
     return control
-<<<<<<< theirs
-=======
-
-
-def _run_finals(
-    driver: Driver, control: Driver | None, data: ImageData, baselines: Sequence[Baseline]
-) -> Finals | None:
-    finals = Finals(
-        driver,
-        finalists(driver, FINALIST),
-        [] if control is None else finalists(control, CONTROL),
-        baselines,
-        data.fingerprint,
-        (pinned(driver.study)["trainer"],),
-    )
-    beside = [number_of(len(baselines), "baseline")]
-    beside += [f"the best of {len(finals.control)} of the control"] if finals.control else []
-    skeleton = f"; {len(finals.placed)} of them in {finals.options.skeleton}, too" if finals.placed else ""
-    driver.display.say(
-        f"finals: {number_of(len(finals.finalists) + len(finals.control), 'candidate')} trained anew under "
-        f"{number_of(len(finals.seeds), 'seed')}{skeleton}; then the winner beside {' and '.join(beside)}"
-    )
-    if not finals.run():
-        driver.display.say("finals: interrupted; the same command goes on with them")
-        return None
-    winner = finals.compared[0]
-    if finals.best() is None:
-        driver.display.say("finals: all trainings have failed; best.yaml is what the search found")
-        return None
-    assert winner.trial is not None, "finalists are trials"
-    document = best_document(trials(driver.study)[winner.trial], driver.space, data.record, driver.study.study_name)
-    write_finals(driver.folder, finals, document, data)
-    return finals
->>>>>>> mine

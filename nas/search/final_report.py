@@ -34,7 +34,7 @@ def write_finals(finals: Finals, data: ImageData) -> None:
     files.write_atomically(driver.folder / files.FINALS, files.yaml_text(written))
     winner, study = standings[0].network, driver.study
     assert winner.trial is not None, "finalists are trials"
-    document = best_document(trials(study)[winner.trial], driver.space, data, study.study_name)
+    document = best_document(trials(study)[winner.trial], driver.space, data.record, study.study_name)
     text = f"# The winner of the finals of study {study.study_name!r}.\n"
     text += files.yaml_text(winner_document(finals, document))
     files.write_atomically(driver.folder / files.BEST, text)
