@@ -102,6 +102,11 @@ def test_every_sampled_candidate_of_a_shipped_space_is_matched(name: str) -> Non
             {"k": 5, "more.times": 3},
         ),
         (
+            {"k": KERNEL, "more": {"ref": "training.k", "times": {"choice": {"one": 1, "many": {"choice": [2, 3]}}}}},
+            {"k": 5, "more": 15},
+            {"k": 5, "more.times": "many", "more.times.many": 3},
+        ),
+        (
             {"k": KERNEL, "x": {"if": {"parameter": "training.k", "is": 5}, "then": KERNEL, "else": {"int": [1, 9]}}},
             {"k": 3, "x": 4},
             {"k": 3, "x.else": 4},
@@ -144,6 +149,11 @@ POOL = {"absent": None, "max": {"op": "pool", "kind": "max", "kernel": KERNEL}, 
             {"k": KERNEL, "twice": {"ref": "training.k", "times": 2}},
             {"k": 5, "twice": 6},
             "training.twice is 6; the space has 10 (that of training.k, scaled)",
+        ),
+        (
+            {"k": {"choice": {"a": {"w": 3}, "b": 1}}, "x": {"ref": "training.k.w"}},
+            {"k": 1, "x": 3},
+            "training.x refers to what is not there: training.k.w: no part of training.k called 'w'",
         ),
         (
             {"k": KERNEL, "x": {"if": {"parameter": "training.k", "is": 5}, "then": KERNEL, "else": 1}},
@@ -195,7 +205,7 @@ def test_cells_that_nothing_uses_make_no_difference() -> None:
     space = Space.from_document(
         {"architecture": {"cells": {"a": CELL, "b": {"width": KERNEL}, "c": {"width": 1}}, "network": [{"cell": "b"}]}}
     )
-    document = {"cells": {"b": {"width": 5}, "d": {"width": 9}}, "network": [{"cell": "b"}]}
+    document = {"cells": {"b": {"width": 5}, "d": {"width": 9, "cell": "a"}}, "network": [{"cell": "b"}]}
     assert match(space, {"architecture": document}) == {"cells.b.width": 5}
 
 
