@@ -53,3 +53,34 @@ def test_of_equals_the_first_counts() -> None:
     known.add(made.key, 3)
     known.add(made.key, 5)
     assert known.equals(made, 99) == [3]
+
+
+def test_what_is_forgotten_is_new_again_and_so_is_its_architecture() -> None:
+    known = Known(per_architecture=1)
+    known.add(candidate(2, 0.01).key, 7)
+    known.forget(candidate(2, 0.01).key, 7)
+    assert known.equals(candidate(2, 0.01), 99) == []
+    assert known.equals(candidate(2, 0.02), 99) == []
+    known.add(candidate(2, 0.01).key, 8)
+    assert known.equals(candidate(2, 0.02), 99) == [8]
+
+
+def test_only_the_trial_that_has_a_candidate_can_have_it_forgotten() -> None:
+    known = Known(per_architecture=1)
+    known.add(candidate(2, 0.01).key, 7)
+    known.forget(candidate(2, 0.01).key, 8)
+    known.forget(candidate(3, 0.01).key, 7)
+    assert known.equals(candidate(2, 0.01), 99) == [7]
+
+
+def test_a_failure_is_that_of_one_setting_and_counts_once() -> None:
+    known = Known(per_architecture=2)
+    known.has_failed(candidate(2, 0.01).key)
+    known.add(candidate(2, 0.01).key, 0)
+    known.add(candidate(2, 0.02).key, 1)
+    for _ in range(2):
+        known.has_failed(candidate(2, 0.01).key)
+    assert known.equals(candidate(2, 0.03), 99) == []
+    known.add(candidate(2, 0.03).key, 2)
+    assert known.equals(candidate(2, 0.01), 99) == [0]
+    assert known.equals(candidate(2, 0.02), 99) == [1]

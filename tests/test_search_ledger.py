@@ -239,6 +239,34 @@ def test_trials_that_were_enqueued_are_taken_first_and_reckoned_with(ledger: Cal
     assert [asked(one).number, asked(one).number, one.wanted] == [0, 1, 0]
 
 
+def test_of_a_group_one_trial_is_counted_though_several_run(ledger: Callable[..., Ledger], clock: Clock) -> None:
+    one, other = ledger(2), ledger(2)
+    first = asked(one)
+    second = one.ask(first.number)
+    assert second is not None
+    assert (group_of(first), group_of(second), one.wanted) == (0, 0, 1)
+    alone = asked(other)
+    assert (alone.number, other.ask()) == (2, None)
+    again(clock, one, other)
+    assert (one.wanted, other.elsewhere) == (0, 2)
+    assert one.end(first, states.SCREENED)
+    assert complete(one, second)
+    assert complete(other, alone)
+    again(clock, one, other)
+    assert (one.counted, other.counted, one.done, other.done) == (2, 2, True, True)
+    assert other.counts == {states.SCREENED: 1, states.COMPLETE: 2}
+
+
+def test_a_candidate_that_was_screened_out_may_be_claimed_again(ledger: Callable[..., Ledger], clock: Clock) -> None:
+    one, other = ledger(), ledger()
+    first = asked(one)
+    assert one.claim("k", first.number) == 0
+    assert one.end(first, states.SCREENED)
+    assert other.claim("k", 1) == 0, "it has not heard of the end"
+    again(clock, other)
+    assert (other.claim("k", 1), one.claim("k", 2)) == (1, 1)
+
+
 def test_with_a_journal_whatever_runs_was_left_by_a_dead_driver(tmp_path: Path) -> None:
     def opened() -> Ledger:
         ledger = open_ledger(open_study(tmp_path, "alone", {}, RandomSampler(seed=0), NopPruner()), 2)
