@@ -191,7 +191,7 @@ def test_a_group_ends_when_a_rank_fails_and_the_silence_of_others_means_nothing(
     assert isinstance(event, Done)
     event = run_one(pool, log, "by_rank", [("sleep", 60), ("count", 1)], TWO)
     assert isinstance(event, Failed)
-    assert event.reason == "rank 1: RuntimeError: it has reported; rank 0 does so for all"
+    assert event.reason == "rank 1: RuntimeError: rank 1 has reported; rank 0 does so for all"
     assert run_one(pool, log, "by_rank", [("steps", 1.2), ("sleep", 6)], TWO) == Done(1, STEPS)
 
 
@@ -331,7 +331,7 @@ def test_a_slot_has_a_gpu_that_ray_gives_it_and_ranks_are_on_one_node(cluster: A
         assert isinstance(done, Done)
         assert done.result["environment"]["CUDA_VISIBLE_DEVICES"] in ("0", "1")
         pool.start(2, ("count", 1), tmp_path / "2.log", TWO)
-        assert {actor.node for actor in pool._jobs[2].slots} == {node.node_id}
+        assert {rank.actor.node for rank in pool._jobs[2].ranks} == {node.node_id}
         assert events_of(pool)
 
 

@@ -17,11 +17,13 @@ from nas.errors import InputError
 from nas.pool.devices import Device, cores
 from nas.pool.events import ONE_DEVICE, Event, Need
 from nas.pool.fork_server import ForkServer, PoolError, how_it_ended, thread_limits
-from nas.pool.job import STACKS_SECONDS, Job, Process
+from nas.pool.local_job import LocalJob, Process
 from nas.pool.messages import SHOW_STACKS, Broken, Ended, Forked, News, Ready, Task
 from nas.pool.protocol import AnyPool
 from nas.pool.ranks import free_port, log_of, rank_variables
 from nas.pool.slots import Slots
+
+STACKS_SECONDS = 0.5  # processes get this long to write down where they are when they are ended for a limit
 
 
 class Pool(AnyPool):
@@ -63,8 +65,8 @@ class Pool(AnyPool):
         self._time_limit, self._silence_limit = time_limit, silence_limit
         self._function = function
         self._preload = tuple(preload)
-        self._jobs: dict[int, Job] = {}
-        self._processes: dict[int, tuple[Job, Process]] = {}  # those that have not ended, by number
+        self._jobs: dict[int, LocalJob] = {}
+        self._processes: dict[int, tuple[LocalJob, Process]] = {}  # those that have not ended, by number
         self._numbers = count()
         self._server = self._new_server()
 
@@ -88,23 +90,27 @@ class Pool(AnyPool):
             port = free_port(taken) if need.devices > 1 else None
             devices = self._slots.take(key, need)
             assert devices is not None, "there was room"
-            processes = [Process(next(self._numbers), rank, pipe) for rank, pipe in enumerate(pipes)]
-            job = Job(key, processes, port, self._time_limit, self._silence_limit)
+            processes = [Process(rank, number=next(self._numbers), pipe=pipe) for rank, pipe in enumerate(pipes)]
+            time, silence = self._time_limit, self._silence_limit
+            job = LocalJob(key, processes, port=port, time_limit=time, silence_limit=silence)
             self._jobs[key] = job
-            for process, end, output in zip(job.processes, ends, outputs, strict=True):
+            for process, end, output in zip(processes, ends, outputs, strict=True):
                 self._processes[process.number] = (job, process)
                 self._server.fork(process.number, end.fileno(), output.fileno())
-        environment = {**os.environ, **thread_limits(self.threads)}
-        for process in job.processes:
-            own = environment | rank_variables(process.rank, devices, port)
-            task = Task(key, process.rank, packed, self.threads, own, os.getcwd())
+        for process in processes:
+            task = self._task(job, process, packed, devices)
             with contextlib.suppress(OSError):  # it has died already: `wait` says how
                 process.pipe.send_bytes(pickle.dumps(task))
 
-    def _answer(self, job: Job, answer: int) -> None:
+    def _task(self, job: LocalJob, process: Process, argument: bytes, devices: Sequence[Device]) -> Task:
+        own = rank_variables(process.rank, devices, job.port)
+        environment = {**os.environ, **thread_limits(self.threads), **own}
+        return Task(job.key, process.rank, argument, self.threads, environment, os.getcwd())
+
+    def _answer(self, job: LocalJob, answer: int) -> None:
         job.heard = self.clock()
         with contextlib.suppress(OSError):  # it has died meanwhile: `wait` says how
-            job.processes[0].pipe.send(answer)
+            job.ranks[0].pipe.send(answer)
 
     def stop(self, key: int) -> None:
         job = self._jobs[key]
@@ -149,8 +155,7 @@ class Pool(AnyPool):
 
     def _listen(self, deadline: float) -> list[Event]:
         """Wait once for pipes, news and limits, and take in what there is."""
-        moment = min((job.moment() for job in self._jobs.values()), default=math.inf)
-        moment = min(moment, deadline)
+        moment = min([deadline, *(min(job.due, job.limit()[0]) for job in self._jobs.values())])
         news = self._server.news
         pipes = {process.pipe: pair for pair in self._processes.values() if not (process := pair[1]).pipe.closed}
         ready = wait([news, *pipes], None if moment == math.inf else max(0.0, moment - self.clock()))
@@ -183,17 +188,17 @@ class Pool(AnyPool):
                 job.forked(process, pid, self.clock())
             case Ended(number, exit_code, problem):
                 job, process = self._processes.pop(number)
-                job.lost(process, exit_code, problem or how_it_ended(exit_code), self.clock())
-                if all(process.ended for process in job.processes):
+                job.gone(process, exit_code, problem or how_it_ended(exit_code), self.clock())
+                if job.over:
                     return [self._finish(job)]
         return []
 
-    def _see_to(self, job: Job) -> None:
+    def _see_to(self, job: LocalJob) -> None:
         """Do what is due: let a job over a limit write down where it is, kill what is to be killed."""
         moment, why = job.limit()
         if self.clock() >= moment:
             job.end(why, self.clock(), STACKS_SECONDS)
-            for process in job.processes:
+            for process in job.ranks:
                 self._server.signal(process.number, SHOW_STACKS)
         for process in job.doomed(self.clock()):
             process.killed = True
@@ -213,18 +218,18 @@ class Pool(AnyPool):
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(process.pid, signal.SIGKILL)
             job.end(how, self.clock())
-            job.lost(process, -signal.SIGKILL, how, self.clock())
+            job.gone(process, -signal.SIGKILL, how, self.clock())
         self._processes.clear()
         return [self._finish(job) for job in list(self._jobs.values())]
 
-    def _finish(self, job: Job) -> Event:
+    def _finish(self, job: LocalJob) -> Event:
         del self._jobs[job.key]
         self._slots.give_back(job.key)
         return job.verdict()
 
     def _forget_jobs(self) -> None:
         for job in self._jobs.values():
-            for process in job.processes:
+            for process in job.ranks:
                 process.pipe.close()
             self._slots.give_back(job.key)
         self._jobs.clear()

@@ -8,7 +8,7 @@ import pickle
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,13 @@ from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from nas.errors import InputError
 from nas.pool.devices import CUDA, Device
-from nas.pool.events import ONE_DEVICE, Died, Event, Need, Report
+from nas.pool.events import ONE_DEVICE, Died, Done, Event, Failed, Need, Report
 from nas.pool.fork_server import END_SECONDS, PoolError
+from nas.pool.messages import Outcome
 from nas.pool.protocol import AnyPool
 from nas.pool.ranks import log_of
 from nas.pool.ray_cluster import capacity, cores_of_a_slot, join, kind_of_devices
-from nas.pool.ray_job import Actor, RayJob, find_slots
+from nas.pool.ray_job import Actor, RayJob, RayRank, find_slots
 from nas.pool.ray_slot import Place, Settings, Slot
 from nas.pool.slots import ROUNDING
 
@@ -114,13 +115,14 @@ class RayPool(AnyPool):
         """It sees the driver's directory and its own node's environment."""
         if self._closed:
             raise RuntimeError("the pool is closed")
-        job = RayJob(key, pickle.dumps(argument), log, need)
-        self._jobs[key] = job
+        ranks = [RayRank(rank) for rank in range(need.devices)]
+        self._jobs[key] = RayJob(key, ranks, argument=pickle.dumps(argument), log=log, need=need)
         self._place()
 
     def _answer(self, job: RayJob, answer: int) -> None:
-        if not job.killed:
-            self._hear(job, 0, job.slots[0].handle.answer.remote(job.key, answer))
+        first = job.ranks[0]
+        if not (first.killed or first.ended):
+            self._hear(job, first, first.slot.answer.remote(job.key, answer))
 
     def stop(self, key: int) -> None:
         job = self._jobs[key]
@@ -186,7 +188,7 @@ class RayPool(AnyPool):
 
     def _waiting(self) -> list[RayJob]:
         """The jobs that have no slots yet."""
-        return [job for job in self._jobs.values() if not job.slots and job.key not in self._happened]
+        return [job for key, job in self._jobs.items() if job.ranks[0].actor is None and key not in self._happened]
 
     def _place(self) -> None:
         """Give slots to what waits, first come first served."""
@@ -194,61 +196,63 @@ class RayPool(AnyPool):
             found = find_slots(self._actors, job.need)
             if found is None:
                 return
-            job.slots = found
-            for actor in found:
-                actor.shares[job.key] = job.need.share
-            self._start_rank(job, 0, Place(0, job.need.devices) if job.need.devices > 1 else None)
+            job.place(found)
+            self._start_rank(job, job.ranks[0], Place(0, job.need.devices) if job.need.devices > 1 else None)
 
-    def _start_rank(self, job: RayJob, rank: int, place: Place | None) -> None:
-        actor = job.slots[rank]
-        call = actor.handle.start.remote(job.key, job.argument, log_of(rank, job.log), job.need.share, place)
-        self._calls[call] = _Call(actor, partial(self._has_started, job, rank))
+    def _start_rank(self, job: RayJob, rank: RayRank, place: Place | None) -> None:
+        log = log_of(rank.rank, job.log)
+        call = rank.slot.start.remote(job.key, job.argument, log, job.need.share, place)
+        self._await(rank, call, partial(self._has_started, job, rank))
 
-    def _has_started(self, job: RayJob, rank: int, place: Place | None) -> None:
-        slot = job.slots[rank].handle
-        job.started.add(rank)
-        self._hear(job, rank, slot.follow.remote(job.key))
-        if job.killed:
-            slot.stop.remote(job.key)
-        if rank == 0 and place is not None:  # it has said where the others are to meet it
-            for other in set(range(1, place.ranks)) - job.ended.keys():
-                self._start_rank(job, other, Place(other, place.ranks, place.address, place.port))
+    def _has_started(self, job: RayJob, rank: RayRank, place: Place | None) -> None:
+        rank.started = True
+        self._hear(job, rank, rank.slot.follow.remote(job.key))
+        if rank.killed:
+            rank.slot.stop.remote(job.key)
+        if rank.rank == 0 and place is not None:  # it has said where the others are to meet it
+            for other in (other for other in job.ranks[1:] if not other.ended):
+                self._start_rank(job, other, replace(place, rank=other.rank))
 
-    def _hear(self, job: RayJob, rank: int, call: Any) -> None:
+    def _hear(self, job: RayJob, rank: RayRank, call: Any) -> None:
         """Wait for the next event of a rank, which the call returns."""
-        self._calls[call] = _Call(job.slots[rank], partial(self._has_said, job, rank))
+        self._await(rank, call, partial(self._has_said, job, rank))
 
-    def _has_said(self, job: RayJob, rank: int, event: Event) -> None:
-        report = job.take(rank, event, self.clock())
-        if report is not None:
-            self._happened[job.key] = report
-        elif rank not in job.ended:  # a report that nobody is to answer
-            self._hear(job, rank, job.slots[rank].handle.follow.remote(job.key))
-        elif job.over:
+    def _await(self, rank: RayRank, call: Any, then: Callable[[Any], None]) -> None:
+        assert rank.actor is not None
+        self._calls[call] = _Call(rank.actor, then)
+
+    def _has_said(self, job: RayJob, rank: RayRank, event: Event) -> None:
+        now = self.clock()
+        match event:
+            case Report():
+                if job.ending or rank.killed:  # nobody is to answer it
+                    self._hear(job, rank, rank.slot.follow.remote(job.key))
+                else:
+                    job.asked = True
+                    self._happened[job.key] = event
+                return
+            case Done() | Failed():
+                job.said(rank, Outcome(event, now), now)
+                rank.ended = True
+            case Died():
+                job.lost(rank, event, now)
+        if job.over:
             self._finish(job)
 
     def _see_to(self, job: RayJob) -> None:
         """Kill what is to be killed."""
-        if self.clock() < job.due:
-            return
-        job.killed = True
-        if not job.slots:
+        if job.ending and job in self._waiting():
             self._finish(job)
-            return
-        for rank in job.started - job.ended.keys():  # the others are stopped once they have started
-            job.slots[rank].handle.stop.remote(job.key)
-        if job.asked:  # otherwise there is a call already that returns how it ends
-            self._hear(job, 0, job.slots[0].handle.follow.remote(job.key))
+        for rank in job.doomed(self.clock()):
+            rank.killed = True
+            if rank.started:  # else it is stopped once it has started
+                rank.slot.stop.remote(job.key)
+            if rank.rank == 0 and job.asked:  # otherwise there is a call already that returns how it ends
+                self._hear(job, rank, rank.slot.follow.remote(job.key))
 
     def _finish(self, job: RayJob) -> None:
-        self._release(job)
+        job.release()
         self._happened[job.key] = job.verdict()
-
-    def _release(self, job: RayJob) -> None:
-        """Take its slots from a job."""
-        for actor in job.slots:
-            actor.shares.pop(job.key, None)
-        job.slots = []
 
     def _listen(self, calls: Iterable[Any], timeout: float) -> None:
         """Wait for one of the calls, and take in what came of all that are through."""
@@ -281,9 +285,9 @@ class RayPool(AnyPool):
         self._calls = {ref: call for ref, call in self._calls.items() if call.actor is not actor}
         for key in list(actor.shares):
             job = self._jobs[key]
-            rank = job.slots.index(actor)
-            if not job.started and rank == 0:
-                self._release(job)  # it waits again
-            elif rank not in job.ended:
+            rank = next(rank for rank in job.ranks if rank.actor is actor)
+            if rank.rank == 0 and not rank.started:
+                job.release()  # it waits again
+            elif not rank.ended:
                 how = f"its slot on the node {actor.node[:12]} is lost ({type(error).__name__})"
                 self._has_said(job, rank, Died(key, -9, how))

@@ -6,6 +6,7 @@ import asyncio
 import os
 import pickle
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from ray.util import get_node_ip_address
 from nas.errors import InputError
 from nas.pool.devices import CUDA, Device
 from nas.pool.events import Event, Need
+from nas.pool.local_job import LocalJob, Process
+from nas.pool.messages import Task
 from nas.pool.pool import Pool
 from nas.pool.ranks import free_port
 
@@ -128,19 +131,19 @@ class Slot:
 class _RankPool(Pool):
     """A pool on one device, which can run one rank of a group while others run the other ranks."""
 
+    _place: Place | None  # of what is started now
+
     def start_rank(self, key: int, argument: object, log: Path, need: Need, place: Place | None) -> None:
         """Start a job; without a place, it is alone."""
-        if place is None:
-            return self.start(key, argument, log, need)
-        before = dict(os.environ)
-        os.environ.update(place.variables())
-        try:
-            self.start(key, argument, log, need)
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
-        self._jobs[key].asked = place.rank > 0  # it never reports, so that its silence means nothing
-        return None
+        self._place = place
+        self.start(key, argument, log, need)
+        self._jobs[key].asked = place is not None and place.rank > 0  # it never reports: its silence means nothing
+
+    def _task(self, job: LocalJob, process: Process, argument: bytes, devices: Sequence[Device]) -> Task:
+        task = super()._task(job, process, argument, devices)
+        if self._place is None:
+            return task
+        return replace(task, rank=self._place.rank, environment=task.environment | self._place.variables())
 
 
 class _Packed:
