@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,9 @@ training:
   lr: {choice: [0.01, 0.03]}
 """
 
+
+Finished = tuple[Path, list[dict[str, str]]]
+"""The folder and the rows of a study that nothing has disturbed."""
 
 PROGRAM = str(Path(__file__).parent.parent / "train.py")
 
@@ -149,14 +153,14 @@ def driver(
     tracker: Tracker | None = None,
     stopping: Callable[[], Stop] = lambda: Stop.NO,
     on_best: Callable[[Driver], None] = lambda driver: None,
-    console: Console | None = None,
+    said: StringIO | None = None,
     storage: str | None = None,
     objectives: Objectives = ONE,
     screen: Any = None,
     **options: Any,
 ) -> Iterator[Driver]:
     """A driver over the study in `folder`, with a real pool that runs `search_targets.train`, unless others are given;
-    `options` are the study's."""
+    `said` gets what it says, and `options` are the study's."""
     needs = Needs.from_option(devices_per_candidate)
     search = SearchOptions(
         budget or Budget(),
@@ -188,11 +192,18 @@ def driver(
             needs=needs,
             seed=seed,
             tracker=tracker or Tracker(),
-            display=LineDisplay(console or Console(quiet=True)),
+            display=LineDisplay(Console(quiet=True) if said is None else Console(file=said, width=200)),
             folder=folder,
             stopping=stopping,
             on_best=on_best,
         )
+
+
+def ran(*arguments: Any, **options: Any) -> Driver:
+    """A driver as `driver` makes it, after its run."""
+    with driver(*arguments, **options) as running:
+        running.run()
+    return running
 
 
 def quick_pool(function: str, *, preload: Sequence[str], **settings: Any) -> Pool:

@@ -17,8 +17,7 @@ import optuna
 import pytest
 from optuna.pruners import ThresholdPruner
 from pool_parts import alive, wait_until
-from rich.console import Console
-from search_parts import driver, rows, searching, tiny_space, without_time
+from search_parts import Finished, driver, ran, rows, searching, tiny_space, without_time
 from search_targets import ALIKE, DIES, DIES_ONCE, NO_MEMORY, RAISES, SLOW, TOO_LARGE
 
 import nas.search.proposer
@@ -54,58 +53,50 @@ class Recorder(Tracker):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, str]]]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """The folder and the rows of a study of four candidates that nothing has disturbed."""
     folder = tmp_path_factory.mktemp("finished")
-    with driver(folder, TRIALS) as running:
-        running.run()
-        return folder, rows(running)
+    running = ran(folder, TRIALS)
+    return folder, rows(running)
 
 
-def test_a_search_trains_as_many_candidates_as_it_was_asked_for(finished: tuple[Path, list[dict[str, str]]]) -> None:
+def test_a_search_trains_as_many_candidates_as_it_was_asked_for(finished: Finished) -> None:
     counted = [row for row in finished[1] if row["state"] in ("complete", "pruned")]
     assert len(counted) == TRIALS
     assert [int(row["number"]) for row in finished[1]] == list(range(len(finished[1])))
 
 
-def test_every_candidate_has_a_log_and_no_checkpoint_stays(finished: tuple[Path, list[dict[str, str]]]) -> None:
+def test_every_candidate_has_a_log_and_no_checkpoint_stays(finished: Finished) -> None:
     folder, table = finished
     trained = [f"{int(row['number']):04d}.log" for row in table if row["state"] == "complete"]
     assert sorted(path.name for path in (folder / "logs").iterdir()) == trained
     assert not (folder / "checkpoints").exists()
 
 
-def test_the_same_seed_repeats_a_search_and_another_does_not(
-    tmp_path: Path, finished: tuple[Path, list[dict[str, str]]]
-) -> None:
-    with driver(tmp_path / "same", TRIALS) as running:
-        running.run()
-        assert without_time(rows(running)) == without_time(finished[1])
-    with driver(tmp_path / "other", TRIALS, seed=1) as running:
-        running.run()
-        assert [row["digest"] for row in rows(running)] != [row["digest"] for row in finished[1]]
+def test_the_same_seed_repeats_a_search_and_another_does_not(tmp_path: Path, finished: Finished) -> None:
+    running = ran(tmp_path / "same", TRIALS)
+    assert without_time(rows(running)) == without_time(finished[1])
+    running = ran(tmp_path / "other", TRIALS, seed=1)
+    assert [row["digest"] for row in rows(running)] != [row["digest"] for row in finished[1]]
 
 
 def test_a_finished_search_goes_on_to_a_larger_total_and_no_further(tmp_path: Path) -> None:
     for total in (2, 2, 5):
-        with driver(tmp_path, total, slots=2) as running:
-            running.run()
-            assert running.progress.counted == total
-            assert Counter(row["state"] for row in rows(running))["complete"] == total
+        running = ran(tmp_path, total, slots=2)
+        assert running.progress.counted == total
+        assert Counter(row["state"] for row in rows(running))["complete"] == total
     numbers = [row["number"] for row in rows(running)]
     assert len(numbers) == len(set(numbers))
 
 
 def test_several_slots_count_exactly_too(tmp_path: Path) -> None:
-    with driver(tmp_path, 7, slots=3) as running:
-        running.run()
-        assert running.progress.counted == 7
+    running = ran(tmp_path, 7, slots=3)
+    assert running.progress.counted == 7
 
 
 def test_candidates_that_raise_or_die_are_recorded_and_the_search_goes_on(tmp_path: Path) -> None:
-    with driver(tmp_path, 3, tiny_space(lr={"choice": [0.01, RAISES, DIES]}), slots=2) as running:
-        running.run()
-        table = rows(running)
+    running = ran(tmp_path, 3, tiny_space(lr={"choice": [0.01, RAISES, DIES]}), slots=2)
+    table = rows(running)
     failed = {row["training.lr"]: row for row in table if row["state"] == "failed"}
     number = int(failed["13.0"]["number"])
     assert failed["13.0"]["reason"] == f"ValueError: the loss is no number (see logs/{number:04d}.log)"
@@ -122,18 +113,16 @@ def test_candidates_that_raise_or_die_are_recorded_and_the_search_goes_on(tmp_pa
 def test_a_search_gives_up_after_too_many_failures_and_says_so(tmp_path: Path) -> None:
     said, space = StringIO(), tiny_space(lr=RAISES)
     for failures, failed in ((2, 3), (2, 3), (3, 4)):
-        with driver(tmp_path, 9, space, failures=failures, console=Console(file=said, width=200)) as running:
-            running.run()
-            assert running.progress.counts["failed"] == failed
+        running = ran(tmp_path, 9, space, failures=failures, said=said)
+        assert running.progress.counts["failed"] == failed
     assert said.getvalue().count("3 candidates have failed, more than study.failures=2") == 2
     assert "4 candidates have failed, more than study.failures=3" in said.getvalue()
 
 
 def test_candidates_over_the_budget_are_told_to_the_sampler_and_never_trained(tmp_path: Path) -> None:
-    with driver(tmp_path, 3, budget=Budget(parameters=60)) as running:
-        running.run()
-        table = rows(running)
-        over = [trial for trial in trials(running.study) if trial.user_attrs["state"] == "infeasible"]
+    running = ran(tmp_path, 3, budget=Budget(parameters=60))
+    table = rows(running)
+    over = [trial for trial in trials(running.study) if trial.user_attrs["state"] == "infeasible"]
     assert over
     assert all(trial.constraints["parameters"] > 0 for trial in over)
     assert {row["state"] for row in table if int(row["parameters"]) > 60} == {"infeasible"}
@@ -145,10 +134,9 @@ def test_candidates_over_the_budget_are_told_to_the_sampler_and_never_trained(tm
 
 def test_a_budget_that_nothing_fits_ends_the_search_with_a_line(tmp_path: Path) -> None:
     said = StringIO()
-    with driver(tmp_path, 3, budget=Budget(macs=1), console=Console(file=said, width=200)) as running:
-        running.run()
-        assert running.done
-        assert running.progress.counts == {"infeasible": PATIENCE}
+    running = ran(tmp_path, 3, budget=Budget(macs=1), said=said)
+    assert running.done
+    assert running.progress.counts == {"infeasible": PATIENCE}
     assert "every document of the space has been looked at: nothing else is new and fits" in said.getvalue()
 
 
@@ -158,16 +146,14 @@ def test_a_large_space_of_which_nothing_fits_ends_after_enough_proposals(
     monkeypatch.setattr(nas.search.proposer, "GIVE_UP_AFTER", 40)
     said = StringIO()
     endless = tiny_space(lr={"float": [0.01, 0.02]})
-    with driver(tmp_path, 3, endless, budget=Budget(macs=1), console=Console(file=said, width=200)) as running:
-        running.run()
-        assert running.progress.counts == {"infeasible": 40}
+    running = ran(tmp_path, 3, endless, budget=Budget(macs=1), said=said)
+    assert running.progress.counts == {"infeasible": 40}
     assert "no new candidate in 40 proposals" in said.getvalue()
 
 
 def test_a_small_space_is_trained_to_its_last_candidate_and_then_ends(tmp_path: Path) -> None:
-    with driver(tmp_path, 99, slots=2) as running:
-        running.run()
-        table = rows(running)
+    running = ran(tmp_path, 99, slots=2)
+    table = rows(running)
     complete = [row for row in table if row["state"] == "complete"]
     assert len(complete) == len({row["digest"] for row in complete}) == 16
     assert len(running.found.architectures) == 16
@@ -178,10 +164,9 @@ def test_equal_candidates_are_trained_once_and_the_others_are_twins_with_their_v
     same = [{"op": "conv", "width": 4, "kernel": 1}]
     other = [{"op": "conv", "width": 5, "kernel": 1}]
     network = {"op": "chain", "name": "body", "chain": {"choice": {"a": same, "b": same, "c": other}}}
-    with driver(tmp_path, 9, tiny_space(network=network)) as running:
-        running.run()
-        table = rows(running)
-        assert running.proposer.exhausted
+    running = ran(tmp_path, 9, tiny_space(network=network))
+    table = rows(running)
+    assert running.proposer.exhausted
     complete = {row["digest"]: row for row in table if row["state"] == "complete"}
     twins = [row for row in table if row["state"] == "twin"]
     assert len(complete) == 2
@@ -197,9 +182,8 @@ def test_equal_candidates_are_trained_once_and_the_others_are_twins_with_their_v
 
 
 def test_a_twin_of_a_candidate_in_training_waits_for_its_value(tmp_path: Path) -> None:
-    with driver(tmp_path, 3, tiny_space(width=4, epochs=20), slots=3) as running:  # two kernels: two networks
-        running.run()
-        study = running.study
+    running = ran(tmp_path, 3, tiny_space(width=4, epochs=20), slots=3)  # two kernels: two networks
+    study = running.study
     twins = [trial for trial in trials(study) if trial.user_attrs["state"] == "twin"]
     assert twins
     for twin in twins:
@@ -213,9 +197,8 @@ def test_a_twin_of_a_candidate_in_training_waits_for_its_value(tmp_path: Path) -
 def test_an_architecture_gets_no_more_settings_than_allowed(tmp_path: Path) -> None:
     for allowed in (1, 2):
         space = tiny_space(width=4, lr={"choice": [0.01, 0.02, 0.03]})
-        with driver(tmp_path / str(allowed), 99, space, per_architecture=allowed) as running:
-            running.run()
-            table = rows(running)
+        running = ran(tmp_path / str(allowed), 99, space, per_architecture=allowed)
+        table = rows(running)
         complete = Counter(row["digest"] for row in table if row["state"] == "complete")
         assert set(complete.values()) == {allowed}
         assert complete.keys() == running.found.architectures
@@ -231,10 +214,8 @@ def test_an_architecture_gets_no_more_settings_than_allowed(tmp_path: Path) -> N
 
 def test_a_candidate_whose_process_dies_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     said, heard = StringIO(), Recorder()
-    shown = Console(file=said, width=200)
-    with driver(tmp_path, 2, tiny_space(lr=DIES_ONCE, epochs=4), console=shown, tracker=heard) as running:
-        running.run()
-        table = rows(running)
+    running = ran(tmp_path, 2, tiny_space(lr=DIES_ONCE, epochs=4), said=said, tracker=heard)
+    table = rows(running)
     assert [row["state"] for row in table if row["state"] != "twin"] == ["complete", "complete"]
     assert running.progress.retried == 2
     assert trials(running.study)[0].user_attrs["attempt"]["deaths"] == 1
@@ -246,17 +227,15 @@ def test_a_candidate_whose_process_dies_goes_on_from_its_checkpoint(tmp_path: Pa
 
 
 def test_a_candidate_that_runs_out_of_memory_gets_fewer_images_at_a_time(tmp_path: Path) -> None:
-    with driver(tmp_path, 1, tiny_space(lr=NO_MEMORY), devices_per_candidate=0.5) as running:
-        running.run()
+    running = ran(tmp_path, 1, tiny_space(lr=NO_MEMORY), devices_per_candidate=0.5)
     (trial,) = (trial for trial in trials(running.study) if trial.user_attrs["state"] == "complete")
     assert trial.user_attrs["trained"]["micro_batch"] == 16
     assert trial.user_attrs["attempt"] == {"alone": True, "micro_batch": 16, "deaths": 0}
 
 
 def test_a_candidate_that_fits_no_memory_is_infeasible_which_the_sampler_can_read(tmp_path: Path) -> None:
-    with driver(tmp_path, 1, tiny_space(lr={"choice": [0.01, TOO_LARGE]})) as running:
-        running.run()
-        ended = [trial for trial in trials(running.study) if trial.user_attrs["state"] == "infeasible"]
+    running = ran(tmp_path, 1, tiny_space(lr={"choice": [0.01, TOO_LARGE]}))
+    ended = [trial for trial in trials(running.study) if trial.user_attrs["state"] == "infeasible"]
     assert ended
     for trial in ended:
         assert trial.constraints["device_memory"] > 0
@@ -267,21 +246,19 @@ def test_a_candidate_that_fits_no_memory_is_infeasible_which_the_sampler_can_rea
 def test_a_candidate_that_is_too_slow_is_infeasible_and_only_where_a_limit_is_set(tmp_path: Path) -> None:
     space = tiny_space(lr={"choice": [0.01, SLOW]}, width=4)
     for limit, expected in ((10.0, {"infeasible"}), (None, {"complete"})):
-        with driver(tmp_path / str(limit), 99, space, budget=Budget(latency=limit), per_architecture=9) as running:
-            running.run()
-            slow = [row for row in rows(running) if row["training.lr"] == str(SLOW) and row["state"] != "twin"]
-            assert {row["state"] for row in slow} == expected
-            if limit:
-                over = [trial for trial in trials(running.study) if trial.user_attrs["state"] == "infeasible"]
-                assert all(trial.constraints["latency"] == pytest.approx(2.0) for trial in over)
+        running = ran(tmp_path / str(limit), 99, space, budget=Budget(latency=limit), per_architecture=9)
+        slow = [row for row in rows(running) if row["training.lr"] == str(SLOW) and row["state"] != "twin"]
+        assert {row["state"] for row in slow} == expected
+        if limit:
+            over = [trial for trial in trials(running.study) if trial.user_attrs["state"] == "infeasible"]
+            assert all(trial.constraints["latency"] == pytest.approx(2.0) for trial in over)
 
 
 def test_an_unreadable_checkpoint_of_an_interrupted_candidate_is_started_anew(tmp_path: Path) -> None:
     interrupt(tmp_path, epochs=8)
     (checkpoint,) = (tmp_path / "checkpoints").iterdir()
     checkpoint.write_bytes(b"\0" * 40)
-    with driver(tmp_path, 2, tiny_space(epochs=8)) as running:
-        running.run()
+    running = ran(tmp_path, 2, tiny_space(epochs=8))
     assert [row["state"] for row in rows(running) if row["state"] != "twin"] == ["complete", "complete"]
     log = [line for line in (tmp_path / "logs" / "0000.log").read_text().splitlines() if line.startswith("epoch")]
     assert log.count("epoch 0") == 2
@@ -290,10 +267,9 @@ def test_an_unreadable_checkpoint_of_an_interrupted_candidate_is_started_anew(tm
 
 def test_pruned_candidates_count_and_are_never_best(tmp_path: Path) -> None:
     found: list[object] = []
-    with driver(tmp_path, 3, pruner=ThresholdPruner(lower=2.0), on_best=found.append) as running:
-        running.run()
-        assert running.progress.counts["pruned"] == running.progress.counted == 3
-        table = rows(running)
+    running = ran(tmp_path, 3, pruner=ThresholdPruner(lower=2.0), on_best=found.append)
+    assert running.progress.counts["pruned"] == running.progress.counted == 3
+    table = rows(running)
     assert running.found.best is None
     assert not found
     assert all(row["value"] for row in table if row["state"] == "pruned")
@@ -301,18 +277,16 @@ def test_pruned_candidates_count_and_are_never_best(tmp_path: Path) -> None:
 
 def test_a_document_that_is_wrong_in_itself_is_a_failed_trial(tmp_path: Path) -> None:
     wrong = {"op": "chain", "name": "body", "chain": {"choice": {"right": [], "wrong": [{"op": "no such"}]}}}
-    with driver(tmp_path, 1, tiny_space(network=wrong, lr={"choice": [0.01, 0.02]}), failures=20) as running:
-        running.run()
-        table = rows(running)
+    running = ran(tmp_path, 1, tiny_space(network=wrong, lr={"choice": [0.01, 0.02]}), failures=20)
+    table = rows(running)
     assert running.progress.counted == 1
     assert all("no op 'no such'" in row["reason"] for row in table if row["state"] == "failed")
 
 
 def test_the_best_is_the_first_of_the_highest_and_is_told_at_once(tmp_path: Path) -> None:
     found: list[Any] = []
-    with driver(tmp_path, 6, on_best=lambda driver: found.append(driver.found.best)) as running:
-        running.run()
-        complete = [trial for trial in trials(running.study) if trial.user_attrs["state"] == "complete"]
+    running = ran(tmp_path, 6, on_best=lambda driver: found.append(driver.found.best))
+    complete = [trial for trial in trials(running.study) if trial.user_attrs["state"] == "complete"]
     values = {trial.number: trial.value for trial in complete}
     assert found[-1].number == max(values, key=lambda number: (values[number], -number))
     assert [trial.value for trial in found] == sorted(trial.value for trial in found)
@@ -320,9 +294,8 @@ def test_the_best_is_the_first_of_the_highest_and_is_told_at_once(tmp_path: Path
 
 def test_the_tracker_hears_of_each_candidate_once_and_of_epochs_of_those_that_were_trained(tmp_path: Path) -> None:
     heard = Recorder()
-    with driver(tmp_path, 3, budget=Budget(parameters=60), tracker=heard) as running:
-        running.run()
-        table = {int(row["number"]): row for row in rows(running)}
+    running = ran(tmp_path, 3, budget=Budget(parameters=60), tracker=heard)
+    table = {int(row["number"]): row for row in rows(running)}
     trained = [number for number, row in table.items() if row["state"] == "complete"]
     assert len(trained) < len(table)
     assert [told[1] for told in heard.told if told[0] == "start"] == list(table)
@@ -342,12 +315,10 @@ def test_the_tracker_hears_of_each_candidate_once_and_of_epochs_of_those_that_we
 
 
 def test_a_checkpoint_left_by_a_kill_just_after_the_end_is_removed_by_the_next_run(tmp_path: Path) -> None:
-    with driver(tmp_path, 1) as running:
-        running.run()
+    ran(tmp_path, 1)
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "0000.pt").write_text("2")
-    with driver(tmp_path, 2) as running:
-        running.run()
+    ran(tmp_path, 2)
     assert not (tmp_path / "checkpoints").exists()
 
 
@@ -359,8 +330,7 @@ def interrupt(folder: Path, epochs: int, stop: Stop = Stop.NOW, **options: Any) 
         reported = journal.exists() and journal.read_text().count('"intermediate_value"') >= 3
         return stop if reported else Stop.NO
 
-    with driver(folder, 2, tiny_space(epochs=epochs), stopping=stopping, **options) as running:
-        running.run()
+    ran(folder, 2, tiny_space(epochs=epochs), stopping=stopping, **options)
 
 
 def test_an_interrupted_candidate_goes_on_under_its_own_number_from_its_checkpoint(tmp_path: Path) -> None:
@@ -379,12 +349,11 @@ def test_an_interrupted_candidate_goes_on_under_its_own_number_from_its_checkpoi
 
 def test_a_graceful_end_leaves_candidates_after_an_epoch_and_repeats_none(tmp_path: Path) -> None:
     said = StringIO()
-    interrupt(tmp_path, epochs=8, stop=Stop.GRACEFUL, console=Console(file=said, width=200))
+    interrupt(tmp_path, epochs=8, stop=Stop.GRACEFUL, said=said)
     assert "ending after this epoch of 1 candidate in training" in said.getvalue()
     done = int((tmp_path / "checkpoints" / "0000.pt").read_text())
     assert 3 <= done < 8
-    with driver(tmp_path, 2, tiny_space(epochs=8)) as running:
-        running.run()
+    ran(tmp_path, 2, tiny_space(epochs=8))
     epochs = [line for line in (tmp_path / "logs" / "0000.log").read_text().splitlines() if line.startswith("epoch")]
     assert epochs == [f"epoch {number}" for number in range(8)]
 
@@ -396,23 +365,19 @@ def test_a_graceful_end_can_let_candidates_finish(tmp_path: Path) -> None:
 
 
 def test_a_budget_of_time_counts_all_runs_of_a_study(tmp_path: Path) -> None:
-    with driver(tmp_path, 1, time=3600) as running:
-        running.run()
+    running = ran(tmp_path, 1, time=3600)
     assert 0 < load_study(tmp_path).user_attrs[SECONDS] < 600
-    with driver(tmp_path, 99, time=load_study(tmp_path).user_attrs[SECONDS]) as running:
-        running.run()
-        assert running.done
-        assert running.progress.counted == 1
-    with driver(tmp_path, 3, time="1h") as running:
-        running.run()
-        assert running.progress.counted == 3
+    running = ran(tmp_path, 99, time=load_study(tmp_path).user_attrs[SECONDS])
+    assert running.done
+    assert running.progress.counted == 1
+    running = ran(tmp_path, 3, time="1h")
+    assert running.progress.counted == 3
 
 
 def check_whole(folder: Path, undisturbed: list[dict[str, str]]) -> None:
     """Runs the study to its end: it becomes the one that nothing has disturbed."""
-    with driver(folder, TRIALS) as running:
-        running.run()
-        assert without_time(rows(running)) == without_time(undisturbed)
+    running = ran(folder, TRIALS)
+    assert without_time(rows(running)) == without_time(undisturbed)
     assert not (folder / "checkpoints").exists()
 
 
@@ -421,7 +386,7 @@ def cuts(count: int) -> list[int]:
     return random.Random(0).sample(range(1000), count)
 
 
-def check_cut(folder: Path, finished: tuple[Path, list[dict[str, str]]], share: int) -> None:
+def check_cut(folder: Path, finished: Finished, share: int) -> None:
     """Cuts the finished study's journal in the middle of a byte's line, as a kill may, and runs it to its end."""
     journal = (finished[0] / JOURNAL).read_bytes()
     folder.mkdir()
@@ -431,16 +396,14 @@ def check_cut(folder: Path, finished: tuple[Path, list[dict[str, str]]], share: 
 
 
 @pytest.mark.parametrize("share", [0, *cuts(5)])
-def test_a_journal_cut_anywhere_is_continued_to_the_exact_total(
-    tmp_path: Path, finished: tuple[Path, list[dict[str, str]]], share: int
-) -> None:
+def test_a_journal_cut_anywhere_is_continued_to_the_exact_total(tmp_path: Path, finished: Finished, share: int) -> None:
     check_cut(tmp_path / "cut", finished, share)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("share", cuts(100))
 def test_a_journal_cut_at_many_places_is_continued_to_the_exact_total(
-    tmp_path: Path, finished: tuple[Path, list[dict[str, str]]], share: int
+    tmp_path: Path, finished: Finished, share: int
 ) -> None:
     check_cut(tmp_path / "cut", finished, share)
 
@@ -455,7 +418,7 @@ def descendants(pid: int) -> list[int]:
     return found + [each for child in found for each in descendants(child)]
 
 
-def check_kills(folder: Path, finished: tuple[Path, list[dict[str, str]]], seed: int, kills: int) -> None:
+def check_kills(folder: Path, finished: Finished, seed: int, kills: int) -> None:
     """Kills a searching program again and again, or one of its processes, or all at once; then lets it end."""
     moments = random.Random(seed)
     for _ in range(kills):
@@ -484,16 +447,14 @@ def kill(pid: int) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_search_killed_at_any_moment_reaches_the_exact_total_and_leaves_no_process(
-    tmp_path: Path, finished: tuple[Path, list[dict[str, str]]], seed: int
+    tmp_path: Path, finished: Finished, seed: int
 ) -> None:
     check_kills(tmp_path / "study", finished, seed, kills=2)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3, 20))
-def test_a_search_killed_many_times_reaches_the_exact_total(
-    tmp_path: Path, finished: tuple[Path, list[dict[str, str]]], seed: int
-) -> None:
+def test_a_search_killed_many_times_reaches_the_exact_total(tmp_path: Path, finished: Finished, seed: int) -> None:
     check_kills(tmp_path / "study", finished, seed, kills=8)
 
 
@@ -504,8 +465,7 @@ def test_a_study_can_be_read_while_it_is_searched(tmp_path: Path) -> None:
         states.append(len(load_study(tmp_path).trials))
         return Stop.NO
 
-    with driver(tmp_path, 2, stopping=stopping) as running:
-        running.run()
+    ran(tmp_path, 2, stopping=stopping)
     assert sorted(states) == states
     shutil.copytree(tmp_path, tmp_path.parent / "copy")
     study = load_study(tmp_path.parent / "copy")
@@ -518,9 +478,8 @@ def test_a_study_can_be_read_while_it_is_searched(tmp_path: Path) -> None:
 def test_of_equals_the_lowest_number_is_best_though_it_ended_last(tmp_path: Path) -> None:
     kept: list[int] = []
     told = {"on_best": lambda driver: kept.append(driver.found.best.number)}
-    with driver(tmp_path, 4, tiny_space(lr=ALIKE), slots=2, **told) as running:
-        running.run()
-        assert running.found.best is not None
-        assert running.found.best.number == 0
+    running = ran(tmp_path, 4, tiny_space(lr=ALIKE), slots=2, **told)
+    assert running.found.best is not None
+    assert running.found.best.number == 0
     assert len(kept) == 2
     assert kept[-1] == 0

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from search_parts import SEARCH, driver, prepared, quick_pool, tiny_space, write_images
+from search_parts import SEARCH, prepared, quick_pool, ran, tiny_space, write_images
 
 from nas.command import main
 from nas.data.npz import load_npz
@@ -169,10 +169,9 @@ def test_a_pruner_compares_a_candidate_with_those_that_cost_no_more() -> None:
 
 
 def test_a_search_for_accuracy_and_few_multiply_adds_keeps_the_front(tmp_path: Path) -> None:
-    with driver(tmp_path, 12, tiny_space(), objectives=TWO, pruner=PeerPruner(2, 0)) as running:
-        running.run()
-        ended = trials(running.study)
-        front = running.found.numbers
+    running = ran(tmp_path, 12, tiny_space(), objectives=TWO, pruner=PeerPruner(2, 0))
+    ended = trials(running.study)
+    front = running.found.numbers
     complete = [each for each in ended if each.user_attrs["state"] == "complete"]
     pruned = [each for each in ended if each.user_attrs["state"] == "pruned"]
     assert len(complete) + len(pruned) == 12
@@ -187,9 +186,8 @@ def test_a_search_for_accuracy_and_few_multiply_adds_keeps_the_front(tmp_path: P
 
 def test_an_interrupted_search_for_several_objectives_goes_on(tmp_path: Path) -> None:
     for count in (3, 6):
-        with driver(tmp_path, count, tiny_space(), objectives=TWO, pruner=PeerPruner(), slots=2) as running:
-            running.run()
-            assert running.progress.counted == count
+        running = ran(tmp_path, count, tiny_space(), objectives=TWO, pruner=PeerPruner(), slots=2)
+        assert running.progress.counted == count
     twins = [each for each in trials(running.study) if each.user_attrs["state"] == "twin"]
     for twin in twins:
         assert twin.values == trials(running.study)[twin.user_attrs["twin_of"]].values
@@ -203,12 +201,11 @@ def test_what_is_found_is_written_whenever_the_front_grows(tmp_path: Path) -> No
     def write(driver: Driver) -> None:
         write_found(driver, data, whole=False)
         rows = (tmp_path / "trials.csv").read_text(encoding="utf-8").splitlines()
-        left.append((len(rows) - 1, running.found.numbers))
-        assert {int(path.stem) for path in (tmp_path / "front").iterdir()} == running.found.numbers
+        left.append((len(rows) - 1, driver.found.numbers))
+        assert {int(path.stem) for path in (tmp_path / "front").iterdir()} == driver.found.numbers
         assert read_document(tmp_path / "best.yaml")["record"]["trial"] == driver.found.best.number
 
-    with driver(tmp_path, 8, objectives=TWO, pruner=PeerPruner(8), on_best=write) as running:
-        running.run()
+    running = ran(tmp_path, 8, objectives=TWO, pruner=PeerPruner(8), on_best=write)
     assert left[0] == (1, {0})
     assert left[-1][1] == running.found.numbers
     assert len(left) > 1

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.pruners import BasePruner, MedianPruner, NopPruner
 from optuna.samplers import RandomSampler
-from search_parts import driver, tiny_space
+from search_parts import ran, tiny_space
 
 from nas.errors import InputError
 from nas.pool.devices import CPU, Device
@@ -272,7 +272,7 @@ def searched(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = SeededSampler(RandomSampler, 0)
     study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner or NopPruner())
-    with driver(
+    running = ran(
         folder,
         count,
         tiny_space(lr={"float": [0.001, 0.1]}),
@@ -282,8 +282,7 @@ def searched(
         per_architecture=count,
         failures=100,
         **options,
-    ) as running:
-        running.run()
+    )
     return running, pool
 
 
