@@ -92,7 +92,8 @@ def test_a_hole_that_was_not_asked_for_makes_a_condition_false() -> None:
 
 def test_a_hole_that_is_asked_for_later_is_an_error_with_both_places() -> None:
     training = {"x": when(on("training.k", is_=3), 1, 2), "k": KERNEL}
-    with pytest.raises(InputError, match=r"^training\.x: depends on training\.k, which is asked for after it"):
+    told = r"^training\.x: depends on training\.k, which is asked for after it; a condition can ask for what stands bef"
+    with pytest.raises(InputError, match=told):
         sampled(training, k=3)
     cells = {"a": {"op": "conv", "name": "c", "width": 8, "kernel": KERNEL}}
     stem = {"op": "conv", "name": "stem", "kernel": 3, "width": when(on("cells.a.kernel", is_=3), 8, 16)}
@@ -324,3 +325,19 @@ def test_nothing_is_asked_of_the_context_twice_for_one_cell() -> None:
     of = Space.from_document({"architecture": {**DATA, "cells": {"a": a}, "network": [A, *HEAD]}})
     of.sample(RandomSuggest(Random(0)), counting)
     assert asked == ["cells.a"]
+
+
+def test_a_context_is_asked_about_a_document_that_follows_from_what_was_chosen_before() -> None:
+    handed: list[Any] = []
+
+    def asked(cell: str, architecture: Mapping[str, Any]) -> Sequence[Mapping[str, int]]:
+        handed.append(architecture["cells"]["a"]["y"])
+        return [{"grid": 1, "width": 1}]
+
+    stem = {"name": "stem", "size": {"choice": {"small": 1, "large": 2}}}
+    cell = {"x": when({"context": "grid", "at_least": 1}, 3, 4), "y": when(on("network.stem.size", is_="large"), 5, 6)}
+    of = Space.from_document({"architecture": {"network": [stem, {"op": "cell", "cell": "a"}], "cells": {"a": cell}}})
+    for size, y in (("small", 6), ("large", 5)):
+        filled = of.sample(Recorded({"network.stem.size": size}), asked)["architecture"]["cells"]["a"]
+        assert filled == {"x": 3, "y": y}
+        assert handed.pop() == y
