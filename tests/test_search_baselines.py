@@ -9,7 +9,7 @@ from nas.architecture import Architecture
 from nas.compose import configuration
 from nas.cost import cost
 from nas.errors import InputError
-from nas.search.baselines import candidate_of, read_baselines
+from nas.search.baselines import Baseline, candidate_of, read_baselines
 from nas.search.finals import settings
 from nas.search.proposal import Candidate, propose
 from nas.search.spaces import at_data
@@ -38,6 +38,12 @@ def winner(space: Space, suggested: RandomSuggest) -> Candidate:
     return found
 
 
+@pytest.fixture(scope="module")
+def baselines(space: Space) -> dict[str, Baseline]:
+    """By source; read once for all tests, as a cell takes seconds."""
+    return {each.source: each for each in read_baselines(space, ["resnet18", "inception_small", "inception_v3.a"])}
+
+
 def test_resnet18_has_the_published_figures() -> None:
     price = cost(Architecture.load("resnet18"))
     assert (price.parameters, price.macs, price.depth) == (11_689_512, 1_814_073_344, 18)
@@ -50,16 +56,19 @@ def test_resnet18_for_small_images_keeps_the_grid_in_its_first_stage() -> None:
     assert cost(small, classes=10).parameters == 11_173_962
 
 
-def test_small_images_take_the_small_variant_unless_another_is_named(space: Space, winner: Candidate) -> None:
-    (small,) = read_baselines(space, ["resnet18"])
-    made = candidate_of(small, space, winner, {}, None)
+def test_small_images_take_the_small_variant_unless_another_is_named(
+    space: Space, winner: Candidate, baselines: dict[str, Baseline]
+) -> None:
+    made = candidate_of(baselines["resnet18"], space, winner, {}, None)
     assert made.cost.macs == cost(Architecture.load("resnet18", "small"), (1, 28, 28), 10).macs
     with pytest.raises(InputError, match=r"search\.finals\.baselines: resnet18:tiny: .*no variant 'tiny'"):
         read_baselines(space, ["resnet18:tiny"])
 
 
-def test_a_baseline_has_the_winners_recipe_and_seed(space: Space, winner: Candidate, suggested: RandomSuggest) -> None:
-    for baseline in read_baselines(space, ["resnet18", "inception_small", "inception_v3.a"]):
+def test_a_baseline_has_the_winners_recipe_and_seed(
+    space: Space, winner: Candidate, suggested: RandomSuggest, baselines: dict[str, Baseline]
+) -> None:
+    for baseline in baselines.values():
         made = candidate_of(baseline, space, winner, suggested.parameters, None)
         assert made.training == winner.training
         assert {key: made.document[key] for key in ("training", "seed")} == {
@@ -71,18 +80,23 @@ def test_a_baseline_has_the_winners_recipe_and_seed(space: Space, winner: Candid
 @pytest.mark.parametrize("measure", ["parameters", "macs"])
 @pytest.mark.parametrize("source", ["resnet18", "inception_small", "inception_v3.a"])
 def test_a_baseline_of_equal_budget_is_nearly_as_large_as_the_winner_and_not_larger(
-    space: Space, winner: Candidate, suggested: RandomSuggest, source: str, measure: str
+    space: Space,
+    winner: Candidate,
+    suggested: RandomSuggest,
+    baselines: dict[str, Baseline],
+    source: str,
+    measure: str,
 ) -> None:
-    (baseline,) = read_baselines(space, [source])
-    made = candidate_of(baseline, space, winner, suggested.parameters, measure)
+    made = candidate_of(baselines[source], space, winner, suggested.parameters, measure)
     assert 0.8 * getattr(winner.cost, measure) < getattr(made.cost, measure) <= getattr(winner.cost, measure)
 
 
-def test_a_winner_too_small_to_be_equalled_is_said_to_be(space: Space, winner: Candidate) -> None:
-    (baseline,) = read_baselines(space, ["resnet18"])
+def test_a_winner_too_small_to_be_equalled_is_said_to_be(
+    space: Space, winner: Candidate, baselines: dict[str, Baseline]
+) -> None:
     tiny = Candidate(winner.document, winner.architecture, winner.training, cost(_tiny()), "")
     with pytest.raises(InputError, match="it cannot be made as small"):
-        candidate_of(baseline, space, tiny, {}, "parameters")
+        candidate_of(baselines["resnet18"], space, tiny, {}, "parameters")
 
 
 def _tiny() -> Architecture:

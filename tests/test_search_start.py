@@ -1,5 +1,6 @@
 """Where a search starts from, and which published cells a space contains."""
 
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,7 +16,7 @@ from nas.architecture.context import context
 from nas.architecture.sketch import sketch
 from nas.errors import InputError
 from nas.search.contained import published_cells, published_cells_in, published_networks_in
-from nas.search.start import starting_points
+from nas.search.start import StartingPoint, starting_points
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest, Recorded, first
 
@@ -29,6 +30,13 @@ def cell_of(space: Space, parameters: Any, op: str) -> str:
     return sketch(next(node for node in nodes if node.name == op).children[0])
 
 
+@cache
+def point(source: str) -> StartingPoint:
+    """Found once for all tests, as it takes seconds."""
+    (found,) = starting_points(INCEPTION, [source])
+    return found
+
+
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
@@ -39,16 +47,16 @@ def cell_of(space: Space, parameters: Any, op: str) -> str:
     ],
 )
 def test_a_published_cell_gives_the_parameters_of_its_structure(source: str, expected: list[str]) -> None:
-    (point,) = starting_points(INCEPTION, [source])
-    assert point.about == "the structure of the cell, in stage_1"
-    assert all(name.startswith("cells.") for name in point.parameters)
-    made = cell_of(INCEPTION, point.parameters, "stage_1")
+    found = point(source)
+    assert found.about == "the structure of the cell, in stage_1"
+    assert all(name.startswith("cells.") for name in found.parameters)
+    made = cell_of(INCEPTION, found.parameters, "stage_1")
     assert all(part in made for part in expected), made
 
 
 def test_the_widths_of_a_cell_come_near_to_its_own_as_shares_of_what_comes_in() -> None:
-    (point,) = starting_points(INCEPTION, ["googlenet.3a"])  # on 192: 64, 96 to 128, 16 to 32, 32
-    inside = {name.removeprefix("cells.inception.branches."): value for name, value in point.parameters.items()}
+    found = point("googlenet.3a")  # on 192: 64, 96 to 128, 16 to 32, 32
+    inside = {name.removeprefix("cells.inception.branches."): value for name, value in found.parameters.items()}
     assert inside["far.present.reduce.width"] == "eighth"
     assert inside["far.present.spatial.width.times"] == 0.25
     assert inside["pool.max.project.width.times"] == 0.125
