@@ -34,13 +34,21 @@ INACTIVE, NULL = "inactive", "null"
 
 @dataclass
 class _Open:
-    """A run that has begun and not ended: what it is opened with, and how to draw it until that is done."""
+    """A run that has begun and not ended: what W&B opens and has opened, and what draws it until that is done."""
 
+    number: int
     name: str
     job_type: str
     config: dict[str, object]
     draw: Draw | None = None
+    run: "Run | None" = None
     written: int = -1  # the last step that an earlier part of the run holds
+
+    def picture(self) -> dict[str, Picture]:
+        """The candidate's picture, once for a run, and not if an earlier part of the run has it."""
+        draw, self.draw = self.draw, None
+        picture = draw() if draw is not None and self.written < 0 else None
+        return {} if picture is None else {"cell": picture}
 
 
 @dataclass
@@ -62,7 +70,6 @@ class WandbTracker(Tracker):
     _best: Mapping[str, Path] = field(default_factory=dict)
     _created: Created = field(default_factory=Created)
     _open: dict[int, _Open] = field(default_factory=dict)
-    _runs: "dict[int, Run]" = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._group = safe_name(self.about.study)
@@ -80,33 +87,35 @@ class WandbTracker(Tracker):
         if self._link.mode != "off":
             sampled = {**dict.fromkeys(self.about.parameters, INACTIVE), **parameters}
             shown = {label(name): NULL if value is None else value for name, value in sampled.items()}
-            self._open[number] = _Open(f"trial-{number:04d}", "candidate", plain({**shown, **facts}), draw)
-            self._attempt(number, self._ensure)
+            self._open_run(_Open(number, f"trial-{number:04d}", "candidate", plain({**shown, **facts}), draw))
 
     def report(self, number: int, epoch: int, metrics: Mapping[str, float]) -> None:
-        if number in self._open:
-            shown = {**metrics, **self._picture(number)}
-            self._attempt(number, lambda number: self._log(number, epoch, shown))
+        if own := self._open.get(number):
+            self._log(own, epoch, {**metrics, **own.picture()})
 
     def finish(self, number: int, state: str, summary: Mapping[str, object], marks: Sequence[str] = ()) -> None:
         self._end(number, (state, *marks), {**summary, "state": state}, exit_code=int(state == "failed"))
 
     def stand(self, ended: int, values: Callable[[], Mapping[str, object]]) -> None:
-        if STUDY in self._open:
-            made = values()
-            self._attempt(STUDY, lambda number: self._log(number, ended, made))
+        if own := self._open.get(STUDY):
+            self._log(own, ended, values())
 
     def best(self, number: int, files: Callable[[], Mapping[str, bytes | Path]], facts: Mapping[str, object]) -> None:
-        if STUDY in self._open:
+        if own := self._open.get(STUDY):
             made = self._kept(number, files())
             if made != self._best:
-                self._attempt(STUDY, lambda _: self._log_artifact(made, plain({"trial": number, **facts})))
+                self._attempt(own, lambda run: self._log_artifact(run, made, plain({"trial": number, **facts})))
             self._best = made
 
     def conclude(self, values: Callable[[], Mapping[str, object]]) -> None:
-        if STUDY in self._open:
+        if own := self._open.get(STUDY):
             made = values()
-            self._attempt(STUDY, lambda _: self._sum_up(made))
+
+            def sum_up(run: "Run") -> None:
+                with scratch(self._folder) as folder:
+                    run.summary.update(media(made, Path(folder)))
+
+            self._attempt(own, sum_up)
 
     def close(self) -> None:
         for number in list(self._open):
@@ -139,54 +148,58 @@ class WandbTracker(Tracker):
         if self._link.open() == "off":
             return
         spec = described(self.about)
-        self._open[STUDY] = _Open(self._group, "search", plain({**self.about.settings, "sweep": spec}))
         self._created = recall(self._folder, self._link.place)
-        self._attempt(STUDY, self._ensure)
-        if self._link.mode == "online" and self._created.sweep is None:
-            run = self._runs[STUDY]
+        own = _Open(STUDY, self._group, "search", plain({**self.about.settings, "sweep": spec}))
+        self._open_run(own)
+        if own.run is None or self._link.mode != "online":
+            return
+        run = own.run
+        if self._created.sweep is None:
             made = create(spec, self._group, run.entity, run.project, (), CREATION_PATIENCE, self._link.leave)
             if made.problem:
                 self._link.tell(f"W&B has not all of the study: {made.problem}")
             self._created = keep(self._folder, self._link.place, made)
-        if self._link.mode == "online" and self._created.sweep is not None:
-            self._page = f"{self._runs[STUDY].project_url}/sweeps/{self._created.sweep}"
+        if self._created.sweep is not None:
+            self._page = f"{run.project_url}/sweeps/{self._created.sweep}"
 
     def _id(self, number: int) -> str:
         identity = sha256(self.about.identity.encode("utf-8", "replace")).hexdigest()[:16]
         return f"{identity}-study{self.about.part}" if number == STUDY else f"{identity}-{number}"
 
-    def _attempt(self, number: int, act: Callable[[int], None]) -> None:
-        """Do `act` for a run that is open; if W&B cannot, once more offline; if not even so, leave the run out."""
+    def _attempt(self, own: _Open, act: Callable[["Run"], None]) -> None:
+        """Do `act` with a run that is open; if W&B cannot, once more offline; if not even so, leave the run out."""
         if self._link.mode == "online" and self._link.leave.is_set():
             self._go_offline("the server is too slow or refuses data")
-        if number not in self._open:
+        if own.number not in self._open:
             return
         try:
-            act(number)
+            if own.run is None:
+                own.run = self._begun(own)
+            act(own.run)
         except Exception as error:
             if self._link.mode == "online":
                 self._go_offline(line(error))
-                self._attempt(number, act)
+                self._attempt(own, act)
             else:
-                what = "the study" if number == STUDY else f"trial {number}"
+                what = "the study" if own.number == STUDY else f"trial {own.number}"
                 self._link.tell(f"W&B misses {what}: {line(error)}")
-                self._forget(number)
+                self._open.pop(own.number, None)
 
-    def _ensure(self, number: int) -> None:
-        """Opens the run, unless it is open."""
+    def _open_run(self, own: _Open) -> None:
+        self._open[own.number] = own
+        self._attempt(own, lambda run: None)
+
+    def _begun(self, own: _Open) -> "Run":
         import wandb  # here, as it takes most of a second
 
-        if number in self._runs:
-            return
         online = self._link.mode == "online"
         patience = self.patience if online else LOCAL_PATIENCE
-        own = self._open[number]
         if not online:
-            own.written = last_step(self._folder, self._id(number))
-        run = self._runs[number] = wandb.init(
+            own.written = last_step(self._folder, self._id(own.number))
+        run = wandb.init(
             project=self._link.project,
             dir=str(self.about.folder.absolute()),
-            id=self._id(number),
+            id=self._id(own.number),
             name=own.name,
             group=self._group,
             job_type=own.job_type,
@@ -197,27 +210,20 @@ class WandbTracker(Tracker):
             settings=wandb.Settings(
                 init_timeout=patience,
                 finish_timeout=patience,
-                sweep_id=None if number == STUDY else self._created.sweep,
+                sweep_id=None if own.number == STUDY else self._created.sweep,
             ),
         )
         if online and self._page is None:
             self._page = f"{run.project_url}/groups/{quote(self._group, safe='')}"
+        return run
 
-    def _log(self, number: int, step: int, values: Mapping[str, object]) -> None:
-        if step > self._open[number].written:
-            with scratch(self._folder) as folder:
-                self._runs[number].log(media(values, Path(folder)), step=step, commit=True)
+    def _log(self, own: _Open, step: int, values: Mapping[str, object]) -> None:
+        def log(run: "Run") -> None:
+            if step > own.written:
+                with scratch(self._folder) as folder:
+                    run.log(media(values, Path(folder)), step=step, commit=True)
 
-    def _sum_up(self, values: Mapping[str, object]) -> None:
-        with scratch(self._folder) as folder:
-            self._runs[STUDY].summary.update(media(values, Path(folder)))
-
-    def _picture(self, number: int) -> dict[str, Picture]:
-        """The candidate's picture, once for a run, and not if an earlier part of the run has it."""
-        own = self._open[number]
-        draw, own.draw = own.draw, None
-        picture = draw() if draw is not None and own.written < 0 else None
-        return {} if picture is None else {"cell": picture}
+        self._attempt(own, log)
 
     def _kept(self, number: int, files: Mapping[str, bytes | Path]) -> dict[str, Path]:
         """The files at paths where they stay as they are: offline, W&B reads them only when they are uploaded."""
@@ -233,30 +239,28 @@ class WandbTracker(Tracker):
                 _link(content, folder / name)
         return {name: folder / name for name in files}
 
-    def _log_artifact(self, files: Mapping[str, Path], facts: Mapping[str, object]) -> None:
+    def _log_artifact(self, run: "Run", files: Mapping[str, Path], facts: Mapping[str, object]) -> None:
         import wandb  # here, as it takes most of a second
 
         name = re.sub(r"[^A-Za-z0-9_.-]", "-", self._group)[:100]
         artifact = wandb.Artifact(f"{name}-{self._id(STUDY)[:6]}", "architecture", metadata=dict(facts))
         for file, path in files.items():
             artifact.add_file(str(path.absolute()), name=file, policy="immutable", skip_cache=True)
-        self._runs[STUDY].log_artifact(artifact, aliases=["best"])
+        run.log_artifact(artifact, aliases=["best"])
 
     def _end(self, number: int, tags: tuple[str, ...], summary: Mapping[str, object], exit_code: int) -> None:
-        if number in self._open and (picture := self._picture(number)):  # nothing has been reported
-            self._attempt(number, lambda number: self._log(number, 0, picture))
+        own = self._open.get(number)
+        if own is None:
+            return
+        if picture := own.picture():  # nothing has been reported
+            self._log(own, 0, picture)
 
-        def end(number: int) -> None:
-            run = self._runs[number]
+        def end(run: "Run") -> None:
             run.tags = (*self._link.tags, *tags)
             run.summary.update(plain(summary))
             run.finish(exit_code=exit_code)
 
-        self._attempt(number, end)
-        self._forget(number)
-
-    def _forget(self, number: int) -> None:
-        self._runs.pop(number, None)
+        self._attempt(own, end)
         self._open.pop(number, None)
 
     def _go_offline(self, reason: str) -> None:
@@ -266,13 +270,15 @@ class WandbTracker(Tracker):
         beginnings.
         """
         self._link.tell(f"W&B goes on offline: {reason}")
-        with ThreadPoolExecutor(max(1, len(self._runs))) as pool:  # each may take all of the patience
-            pool.map(_abandon, self._runs.values())
-        self._runs.clear()
+        runs = [own.run for own in self._open.values() if own.run is not None]
+        with ThreadPoolExecutor(max(1, len(runs))) as pool:  # each may take all of the patience
+            pool.map(_abandon, runs)
+        for own in self._open.values():
+            own.run = None
         if self._link.go_offline() == "off":
             self._open.clear()
-        for number in list(self._open):
-            self._attempt(number, self._ensure)
+        for own in list(self._open.values()):
+            self._open_run(own)
 
 
 def _link(file: Path, path: Path) -> None:
