@@ -58,6 +58,16 @@ def test_a_scaled_width_is_a_multiple_and_never_too_small(value: int, times: flo
     assert scaled(value, times, multiple, low) == max(width, low)
 
 
+def test_a_reference_is_scaled_by_no_more_than_a_million_and_to_no_more_than_what_that_gives() -> None:
+    assert resolved({"ref": "a", "times": 1_000_000, "multiple_of": 1_000_000, "minimum": 1_000_000}, a=1) == 1_000_000
+    assert resolved({"ref": "a", "times": 1}, a=1_000_000) == 1_000_000
+    for scaling in ({"times": 1_000_001}, {"multiple_of": 1_000_001}, {"minimum": 1_000_001}):
+        with pytest.raises(InputError, match="of at most 1000000; got 1000001"):
+            resolved({"ref": "a", **scaling}, a=1)
+    with pytest.raises(InputError, match="'a' is 1000001; only 0 to 1000000 can be scaled"):
+        resolved({"ref": "a", "times": 1}, a=1_000_001)
+
+
 def test_what_is_absent_stays_absent_when_scaled() -> None:
     assert scaled(0, 2.0, 8, 16) == 0
     assert resolved({"ref": "a", "times": 2}, a=0) == 0
@@ -117,6 +127,11 @@ def test_references_that_multiply_are_refused_early() -> None:
     laughs = {f"a{n}": {key: {"ref": f"a{n + 1}"} for key in "abcdefghi"} for n in range(12)}
     with pytest.raises(InputError, match="more than 100000 values"):
         resolve_references({**laughs, "a12": 1})
+
+
+def test_a_chain_of_references_is_followed_over_sixty_of_them() -> None:
+    chain: dict[str, Any] = {f"a{n}": {"ref": f"a{n + 1}"} for n in range(60)}
+    assert resolve_references({**chain, "a60": 1})["a0"] == 1
 
 
 def test_a_very_long_chain_of_references_is_refused() -> None:
