@@ -66,16 +66,15 @@ class Uniform:
         raise AssertionError(place)
 
 
-Told = frozenset[tuple[str, tuple[object, ...]]]
-"""Of holes that conditions depend on: the value, if it has to be known, and what each test says of it."""
-
-
 @dataclass(frozen=True)
 class _State:
-    """What the rest of a document can depend on: cells named so far, in order, and what conditions ask."""
+    """What the rest of a document can depend on: cells named so far, in order, and what conditions ask.
+
+    `told` has the tests of holes that hold, and the names and values of holes that a context depends on.
+    """
 
     used: tuple[str, ...] = ()
-    told: Told = frozenset()
+    told: frozenset[object] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -103,14 +102,10 @@ class _Counting:
     influential: frozenset[str]
     ranges: dict[str, None] = field(default_factory=dict)
     cell: str = ""
-    tests: dict[str, list[OnParameter]] = field(default_factory=dict)
     cells: frozenset[str] = frozenset()
-    answers: dict[tuple[str, Told], Uses | None] = field(default_factory=dict)
+    answers: dict[tuple[str, frozenset[object]], Uses | None] = field(default_factory=dict)
 
     def ways(self) -> _Ways:
-        for _, conditional in self.space.conditions:
-            if isinstance(conditional.test, OnParameter):
-                self.tests.setdefault(conditional.test.name, []).append(conditional.test)
         found: _Ways = {_State(): _Way(1, {})}
         for section, value in self.space.document.items():
             if section in SECTIONS:
@@ -141,7 +136,7 @@ class _Counting:
                     ways = self.fold(item, item_path(path, item), role_below(role), ways)
                 return ways
             case _:
-                if path in self.tests:  # as that of a hole that was closed
+                if path in self.space.tests:  # as that of a hole that was closed
                     ways = self._together([(self._told(state, path, node), way) for state, way in ways.items()])
                 return self._used(node, role, ways)
 
@@ -189,20 +184,16 @@ class _Counting:
         """The tests that the values of a hole are put into groups by; None: each value by itself."""
         if isinstance(hole, Alternatives) or (isinstance(hole, Choice) and role) or path in self.influential:
             return None
-        return self.tests.get(path, [])
+        return self.space.tests.get(path, ())
 
     def _more(self, way: _Way, path: str, group: Group) -> _Way:
         value = group.draw(self.random) if self.random else group.values[0]
         return _Way(way.number * len(group.values), {**way.example, path: value})
 
     def _told(self, state: _State, path: str, value: Scalar) -> _State:
-        if any(name == path for name, _ in state.told):
-            return state
-        tests = self.tests.get(path, [])
-        if not tests and path not in self.influential:
-            return state
-        shown = value if path in self.influential else None
-        return replace(state, told=state.told | {(path, (shown, *(test.holds(value) for test in tests)))})
+        more: set[object] = {test for test in self.space.tests.get(path, ()) if test.holds(value)}
+        more |= {(path, value)} if path in self.influential else set()
+        return replace(state, told=state.told | more) if more else state
 
     def _used(self, value: Scalar, role: str, ways: _Ways) -> _Ways:
         """The ways once a value stands in the document that may name a cell."""
@@ -218,9 +209,8 @@ class _Counting:
         no: dict[_State, _Way] = {}
         for state, way in ways.items():
             match test:
-                case OnParameter(name=name):
-                    answers = dict(state.told).get(name)  # None: not asked for, which is no
-                    holds = answers is not None and bool(answers[1 + self.tests[name].index(test)])
+                case OnParameter():  # one that was not asked for does not hold either
+                    holds = test in state.told
                 case _:
                     uses = self._uses(state, way)
                     if uses is None:

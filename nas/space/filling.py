@@ -1,6 +1,6 @@
 """Fills the holes of a document: what is chosen, what follows from it, and which cells are in use."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,11 +16,11 @@ from nas.space.suggest import first
 class Filling:
     """One pass over the document that has the `holes`, section by section.
 
-    `watched` are the names that conditions ask for; `architecture` is that section as far as it has been filled.
+    Conditions ask for the names in `watched`; `architecture` is that section as far as it has been filled.
     """
 
     holes: Mapping[str, Hole]
-    watched: frozenset[str]
+    watched: Container[str]
     suggest: Suggest
     context: Context | None
     architecture: Any = None

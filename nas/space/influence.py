@@ -5,16 +5,16 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from random import Random
 
-from nas.space.conditions import Context, OnContext
-from nas.space.holes import Scalar
+from nas.space.conditions import Context, Uses
+from nas.space.holes import Parameters, Scalar
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest
 
 DOCUMENTS = 200
 """How many are made; a space is asked once."""
 
-Row = tuple[Mapping[str, Scalar], tuple[bool, ...] | None]
-"""The parameters of a document, and what conditions answered in it; None if its ops do not fit together."""
+Answers = Sequence[tuple[Parameters, object]]
+"""The parameters of documents, and what was answered in each."""
 
 
 def influences(space: Space, context: Context | None) -> frozenset[str]:
@@ -22,20 +22,22 @@ def influences(space: Space, context: Context | None) -> frozenset[str]:
 
     Empty where the answers are always the same, as they are if no hole before the cells changes the grid.
     """
-    rows = _rows(space, context)
-    return frozenset(name for cell, some in rows.items() for name in _deciding(some, f"{cell}."))
+    found: set[str] = set()
+    for cell, told in _told(space, context).items():
+        tests = [test for path, test in space.contexts if _cell(path) == cell]
+        answers = [(made, None if uses is None else tuple(test.holds(uses) for test in tests)) for made, uses in told]
+        found.update(_deciding(answers, f"{cell}."))
+    return frozenset(found)
 
 
 def settled(space: Space, context: Context | None) -> dict[str, bool]:
     """The conditions on a context that were answered alike in all random documents: their paths and answers."""
-    asked = _asked(space)
     found: dict[str, bool] = {}
-    for cell, some in _rows(space, context).items():
-        answers = {answer for _, answer in some}
-        first = next(iter(answers))
-        if len(answers) == 1 and first is not None:
-            inside = {path: holds for (path, _), holds in zip(asked, first, strict=True)}
-            found |= {path: holds for path, holds in inside.items() if _cell(path) == cell}
+    for path, test in space.contexts:
+        told = _told(space, context).get(_cell(path), ())
+        answers = {None if uses is None else test.holds(uses) for _, uses in told}
+        if answers in ({True}, {False}):
+            found[path] = True in answers
     return found
 
 
@@ -45,41 +47,31 @@ def _cell(path: str) -> str:
     return ".".join(words[:2]) if words[0] == "cells" else ""
 
 
-def _asked(space: Space) -> list[tuple[str, OnContext]]:
-    return [(path, found.test) for path, found in space.conditions if isinstance(found.test, OnContext)]
-
-
 @lru_cache(maxsize=16)
-def _rows(space: Space, context: Context | None) -> Mapping[str, Sequence[Row]]:
-    """What random documents show, by cell."""
-    asked = _asked(space)
-    rows: dict[str, list[Row]] = {}
-    if not asked or context is None:
-        return rows
-    for seed in range(DOCUMENTS):
-        suggest = RandomSuggest(Random(seed))
-        for cell, uses in space.uses(suggest, context).items():
-            answer = None if uses is None else tuple(test.holds(uses) for _, test in asked)
-            rows.setdefault(cell, []).append((suggest.parameters, answer))
-    return rows
+def _told(space: Space, context: Context | None) -> Mapping[str, Sequence[tuple[Parameters, Uses | None]]]:
+    """What the context says in random documents, by cell; None where their ops do not fit one another."""
+    found: dict[str, list[tuple[Parameters, Uses | None]]] = {}
+    if space.contexts and context is not None:
+        for seed in range(DOCUMENTS):
+            suggest = RandomSuggest(Random(seed))
+            for cell, uses in space.uses(suggest, context).items():
+                found.setdefault(cell, []).append((suggest.parameters, uses))
+    return found
 
 
-def _deciding(rows: Sequence[Row], own: str) -> list[str]:
+def _deciding(answers: Answers, own: str) -> list[str]:
     """Holes, outside of the cell whose paths begin with `own`, by which the answers can be told; greedily few."""
-    names = sorted({name for parameters, _ in rows for name in parameters if not name.startswith(own)})
+    names = sorted({name for parameters, _ in answers for name in parameters if not name.startswith(own)})
     chosen: list[str] = []
-    mistakes = _mistakes(rows, chosen)
-    while mistakes and names:
-        best = min(names, key=lambda name: _mistakes(rows, [*chosen, name]))
-        chosen.append(best)
-        names.remove(best)
-        mistakes = _mistakes(rows, chosen)
+    while _mistakes(answers, chosen) and len(chosen) < len(names):
+        left = [name for name in names if name not in chosen]
+        chosen.append(min(left, key=lambda name: _mistakes(answers, [*chosen, name])))
     return chosen
 
 
-def _mistakes(rows: Sequence[Row], names: Sequence[str]) -> int:
+def _mistakes(answers: Answers, names: Sequence[str]) -> int:
     """How many answers would be told wrongly from these holes alone."""
-    answers: dict[tuple[Scalar, ...], Counter[object]] = {}
-    for parameters, answer in rows:
-        answers.setdefault(tuple(parameters.get(name) for name in names), Counter())[answer] += 1
-    return sum(sum(some.values()) - max(some.values()) for some in answers.values())
+    told: dict[tuple[Scalar, ...], Counter[object]] = {}
+    for parameters, answer in answers:
+        told.setdefault(tuple(parameters.get(name) for name in names), Counter())[answer] += 1
+    return sum(sum(some.values()) - max(some.values()) for some in told.values())

@@ -143,7 +143,8 @@ class _Matching:
             case list() if isinstance(value, list):
                 self.furthest.ends(way, part, f"has {len(value)} items", [str(len(node))])
             case _ if same(node, value):
-                yield replace(way, told={part.path: node, **way.told}, read=way.read + 1)
+                told = {**way.told, part.path: node} if part.path in self.space.tests else way.told
+                yield replace(way, told=told, read=way.read + 1)
             case _:
                 self.furthest.ends(way, part, f"is {_shown(value)}", [_shown(node)])
 

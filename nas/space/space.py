@@ -81,10 +81,10 @@ class Space:
             InputError: there is a condition on a context and none is given, or a hole is asked for after a condition
                 that depends on it; and whatever `suggest` and `context` raise.
         """
-        for path, conditional in self.conditions:
-            if context is None and isinstance(conditional.test, OnContext):
-                raise InputError(f"{path}: depends on the {conditional.test.asks} that comes in; sample with a context")
-        filling = Filling(self.holes, self._watched, suggest, context, self.document.get("architecture"))
+        if context is None and self.contexts:
+            path, test = self.contexts[0]
+            raise InputError(f"{path}: depends on the {test.asks} that comes in; sample with a context")
+        filling = Filling(self.holes, self.tests, suggest, context, self.document.get("architecture"))
         return {
             section: filling.filled(value, SECTIONS[section]) if section in SECTIONS else deepcopy(value)
             for section, value in self.document.items()
@@ -105,9 +105,18 @@ class Space:
         return told
 
     @cached_property
-    def _watched(self) -> frozenset[str]:
-        """The names of holes that conditions ask for."""
-        return frozenset(found.test.name for _, found in self.conditions if isinstance(found.test, OnParameter))
+    def tests(self) -> Mapping[str, Sequence[OnParameter]]:
+        """What conditions ask of holes, by the names of these."""
+        found: dict[str, list[OnParameter]] = {}
+        for _, conditional in self.conditions:
+            if isinstance(conditional.test, OnParameter):
+                found.setdefault(conditional.test.name, []).append(conditional.test)
+        return found
+
+    @cached_property
+    def contexts(self) -> Sequence[tuple[str, OnContext]]:
+        """The conditions on a context: the path of the value under it, and what it asks."""
+        return [(path, found.test) for path, found in self.conditions if isinstance(found.test, OnContext)]
 
 
 def _check_conditions(
