@@ -11,7 +11,7 @@ from small_spaces import CONTEXT, spaces
 
 from nas.errors import InputError
 from nas.space.conditions import Unfit
-from nas.space.count import Uniform, count
+from nas.space.count import count, uniform_parameters
 from nas.space.enumeration import enumerate_documents
 from nas.space.space import Space
 from nas.space.suggest import Recorded
@@ -110,7 +110,7 @@ def test_documents_that_cannot_be_made_do_not_count() -> None:
     space = Space.from_document({"architecture": {"cells": {"a": {"w": under}}, "network": network}})
     assert count(space, context).documents == 1 + 10
     assert sum(1 for _ in enumerate_documents(space, context)) == 11
-    drawn = Counter(Uniform(space, context).parameters(Random(seed))["network.x.k"] for seed in range(200))
+    drawn = Counter(uniform_parameters(space, Random(seed), context)["network.x.k"] for seed in range(200))
     assert set(drawn) == {3, 5}
     assert drawn[5] > 150
 
@@ -118,8 +118,8 @@ def test_documents_that_cannot_be_made_do_not_count() -> None:
 def test_documents_are_drawn_with_equal_chances() -> None:
     pool = {"choice": {"absent": None, "max": {"k": KERNEL, "w": {"int": [1, 3]}}}}
     space = Space.from_document({"training": {"pool": pool, "lr": {"choice": [0.1, 0.2]}}})
-    uniform, rounds = Uniform(space), 2000
-    drawn = Counter(tuple(sorted(uniform.parameters(Random(seed)).items())) for seed in range(rounds))
+    rounds = 2000
+    drawn = Counter(tuple(sorted(uniform_parameters(space, Random(seed)).items())) for seed in range(rounds))
     assert len(drawn) == 20
     expected = rounds / 20
     assert sum((number - expected) ** 2 / expected for number in drawn.values()) < 43.8  # 0.1 % of chi² with 19
@@ -127,7 +127,7 @@ def test_documents_are_drawn_with_equal_chances() -> None:
 
 @given(spaces(contexts=True), st.integers(0, 9))
 def test_what_is_drawn_is_in_the_space(space: Space, seed: int) -> None:
-    parameters = Uniform(space, CONTEXT).parameters(Random(seed))
+    parameters = uniform_parameters(space, Random(seed), CONTEXT)
     try:
         space.sample(Recorded(parameters), CONTEXT)
     except InputError:  # the space asks for something before it is chosen

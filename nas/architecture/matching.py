@@ -47,7 +47,7 @@ def match_digest(space: Space, architecture: Architecture, budget: int = BUDGET)
             f"whether the network is in the space cannot be told in {budget:,} steps; the nearest came to this: "
             f"{derivation.furthest}"
         ) from None
-    raise NoMatch("the network", f"is not in the space: {derivation.furthest}")
+    raise NoMatch(f"the network is not in the space: {derivation.furthest}")
 
 
 def multiplicity(space: Space, architecture: Architecture, budget: int = BUDGET) -> int:

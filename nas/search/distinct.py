@@ -11,7 +11,7 @@ from nas.architecture.context import context
 from nas.architecture.derivation import GaveUp
 from nas.architecture.matching import multiplicity
 from nas.architecture.plan import ShapeError
-from nas.space.count import Uniform, count
+from nas.space.count import count, uniform_parameters
 from nas.space.enumeration import enumerate_documents
 from nas.space.holes import Scalar
 from nas.space.space import Space
@@ -58,11 +58,10 @@ def distinct(space: Space, enumerated: int = 2_000, drawn: int = 30, seed: int =
     if total.documents <= enumerated:
         digests = set(_digests(only, enumerate_documents(only, context)))
         return Distinct(len(digests), len(digests), len(digests), f"all {total.documents:,} documents made")
-    uniform = Uniform(only, context)
     try:
-        shares = [_share(only, uniform.parameters(Random(f"{seed} {index}"))) for index in range(drawn)]
+        shares = [_share(only, uniform_parameters(only, Random(f"{seed} {index}"), context)) for index in range(drawn)]
     except GaveUp:
-        many = (uniform.parameters(Random(f"{seed} {index}")) for index in range(20 * drawn))
+        many = (uniform_parameters(only, Random(f"{seed} {index}"), context) for index in range(20 * drawn))
         return chao(Counter(_digests(only, many)), total.documents)
     mean = sum(shares) / drawn
     low, high = wilson(mean, drawn)

@@ -108,4 +108,4 @@ def cell_point(space: Space, source: str, op: Mapping[str, Any]) -> StartingPoin
             return StartingPoint(source, parameters, f"the structure of the cell, in {place.name}")
     if refused and len(refused) == len(there):
         raise InputError(f"fits nowhere in the space: {refused[0]}")
-    raise NoMatch("the cell", "has a structure that no cell of the space can have")
+    raise NoMatch("the cell has a structure that no cell of the space can have")

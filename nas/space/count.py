@@ -38,32 +38,19 @@ def count(space: Space, context: Context | None = None, fixed: Mapping[str, Scal
 
     Exact; but where a condition asks for a grid or width, which holes these depend on is learned from random documents.
     """
-    counting = _Counting(space, context, fixed or {}, None, influences(space, context))
-    return Count(sum(way.number for way in counting.ways().values()), tuple(counting.ranges))
+    counting = _Counting(space, context, fixed or {}, None)
+    return Count(sum(way.number for way in counting.whole()), tuple(counting.ranges))
 
 
-@dataclass(frozen=True)
-class Uniform:
-    """Draws documents of a space with equal chances; to fill hole after hole evenly would prefer small alternatives."""
+def uniform_parameters(space: Space, random: Random, context: Context | None = None) -> Parameters:
+    """A document, each as likely as any other; to fill hole after hole evenly would prefer small alternatives.
 
-    space: Space
-    context: Context | None = None
-    _influences: frozenset[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_influences", influences(self.space, self.context))
-
-    def parameters(self, random: Random) -> Parameters:
-        """The parameters of one document. Raises `InputError` if the space has none."""
-        ways = _Counting(self.space, self.context, {}, random, self._influences).ways()
-        if not ways:
-            raise InputError("the space has no document that fits together")
-        place = random.randrange(sum(way.number for way in ways.values()))
-        for way in ways.values():
-            place -= way.number
-            if place < 0:
-                return way.example
-        raise AssertionError(place)
+    Raises:
+        InputError: the space has no document that fits together.
+    """
+    for way in _Counting(space, context, {}, random).whole():
+        return way.example
+    raise InputError("the space has no document that fits together")
 
 
 @dataclass(frozen=True)
@@ -99,18 +86,21 @@ class _Counting:
     context: Context | None
     fixed: Mapping[str, Scalar]
     random: Random | None
-    influential: frozenset[str]
     ranges: dict[str, None] = field(default_factory=dict)
     cell: str = ""
     cells: frozenset[str] = frozenset()
     answers: dict[tuple[str, frozenset[object]], Uses | None] = field(default_factory=dict)
 
-    def ways(self) -> _Ways:
+    def __post_init__(self) -> None:
+        self.influential = influences(self.space, self.context)
+
+    def whole(self) -> Iterable[_Way]:
+        """All ways to fill the document as one; none if there are none."""
         found: _Ways = {_State(): _Way(1, {})}
         for section, value in self.space.document.items():
             if section in SECTIONS:
                 found = self.fold(value, SECTIONS[section], "", found)
-        return found
+        return self._together([(_State(), way) for way in found.values()]).values()
 
     def fold(self, node: Any, path: str, role: str, ways: _Ways) -> _Ways:
         """The ways with `node` filled too. `role` is how the strings of the node may name cells."""

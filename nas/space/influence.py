@@ -17,6 +17,7 @@ Answers = Sequence[tuple[Parameters, object]]
 """The parameters of documents, and what was answered in each."""
 
 
+@lru_cache(maxsize=16)
 def influences(space: Space, context: Context | None) -> frozenset[str]:
     """Names of holes whose values explain every answer that the context gave in random documents.
 

@@ -16,11 +16,7 @@ from nas.space.suggest import Recorded, first
 
 
 class NoMatch(InputError):
-    """The document is not in the space: `place` in it is what the space cannot give, for the `reason` told."""
-
-    def __init__(self, place: str, reason: str) -> None:
-        super().__init__(f"{place or 'the document'} {reason}")
-        self.place, self.reason = place, reason
+    """A document is not in the space; says which place in it the space cannot give, and why."""
 
 
 def match(space: Space, document: Mapping[str, Any], context: Context | None = None) -> Parameters:
@@ -113,7 +109,7 @@ class _Furthest:
 
     def error(self) -> NoMatch:
         there = f"; the space has {', '.join(self.expected)}" if self.expected else ""
-        return NoMatch(self.place, self.reason + there)
+        return NoMatch(f"{self.place or 'the document'} {self.reason}{there}")
 
 
 @dataclass

@@ -25,7 +25,7 @@ def completed(space: Space, given: Mapping[str, Scalar], rest: Suggest, context:
 
 
 def random_parameters(space: Space, random: Random, context: Context | None = None) -> Parameters:
-    """Every hole filled evenly over its options. `nas.space.count.Uniform` gives every document equal chances."""
+    """Every hole filled evenly over its options; `uniform_parameters` gives every document equal chances."""
     return completed(space, {}, RandomSuggest(random), context)
 
 

@@ -23,14 +23,14 @@ def item_path(path: str, item: object) -> str:
 
 def find(document: Any, path: str) -> Any:
     """The value at `path`. Raises `InputError` naming the words there are where the path leaves the document."""
-    container, key = locate(document, path)
+    container, key = _locate(document, path)
     return container[key]
 
 
 def replaced(document: Any, path: str, value: Any) -> Any:
     """A copy of `document` with the value at `path` replaced whole, or a new key set on an existing mapping."""
     copy = _copied(document)
-    container, key = locate(copy, path, new_key=True)
+    container, key = _locate(copy, path, new_key=True)
     container[key] = value
     return copy
 
@@ -38,12 +38,12 @@ def replaced(document: Any, path: str, value: Any) -> Any:
 def removed(document: Any, path: str) -> Any:
     """A copy of `document` without the value at `path`."""
     copy = _copied(document)
-    container, key = locate(copy, path)
+    container, key = _locate(copy, path)
     del container[key]
     return copy
 
 
-def locate(document: Any, path: str, new_key: bool = False) -> tuple[Any, Any]:
+def _locate(document: Any, path: str, new_key: bool = False) -> tuple[Any, Any]:
     """The container that holds `path`, and the key or index there."""
     words = path.split(".")
     container: Any = [document]
