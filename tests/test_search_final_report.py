@@ -10,7 +10,8 @@ import torch
 import yaml
 from final_program import quick_pool
 from final_targets import LARGE as LARGE_NETWORKS
-from search_parts import SEARCH, prepared
+from search_parts import SEARCH
+from test_search_finals import SMALL, STUDY, laid_out, networks, read
 
 from nas.architecture import Architecture
 from nas.command import main
@@ -32,16 +33,12 @@ architecture:
   network: [{op: cell, name: stage_1, depth: 2}, {op: cell, name: stage_2}, {op: cell, name: head, cell: head}]
 training: {batch_size: 16}
 """
-NETWORK = "[{op: conv, name: body, width: 3, kernel: 5}, {op: global_pool}, {op: linear, width: classes}]"
-SMALL = f"architecture: {{input: {{channels: 1, size: 8}}, classes: 3, network: {NETWORK}}}"
-STUDY = Path("studies/tiny")
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(prepared(tmp_path, SPACE))
+    monkeypatch.chdir(laid_out(tmp_path, SPACE))
     monkeypatch.setattr("nas.search.search.Pool", quick_pool)
-    (tmp_path / "small.yaml").write_text(SMALL, encoding="utf-8")
     (tmp_path / "large.yaml").write_text(LARGE, encoding="utf-8")
     return tmp_path
 
@@ -52,8 +49,7 @@ def searched(*options: str, more: Sequence[str] = ()) -> int:
 
 
 def finals() -> dict[str, Any]:
-    content: dict[str, Any] = yaml.safe_load((STUDY / "finals.yaml").read_text(encoding="utf-8"))
-    return content
+    return read(STUDY / "finals.yaml")
 
 
 def weights(path: Path, classes: int, seed: int = 0, width: int = 3) -> Path:
@@ -77,10 +73,9 @@ def test_a_network_with_weights_is_fine_tuned_beside_the_same_from_scratch(
     assert searched("top=1", "seeds=2", "equal=parameters", "tune=2", FINE_TUNED) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "baseline small from theirs.pt: starts from theirs.pt (our own names; drawn anew: linear" in said
-    networks = {network["name"]: network for network in finals()["networks"]}
-    tuned = networks["small from theirs.pt"]
+    tuned = networks()["small from theirs.pt"]
     assert tuned["weights"]["file"] == str((home / "theirs.pt").resolve())
-    assert tuned["parameters"] == 93 > networks["small"]["parameters"], "weights fit no other width"
+    assert tuned["parameters"] == 93 > networks()["small"]["parameters"], "weights fit no other width"
     assert "Against small from theirs.pt it has " in finals()["conclusion"]
     rows = [row for row in read_table(STUDY) if row.network == "small from theirs.pt"]
     assert [row.purpose for row in rows].count("tuning") == 2
@@ -163,7 +158,7 @@ def test_of_several_objectives_finalists_are_of_the_front_and_the_winner_is_the_
         assert f"{networks[0]['name']} is the best of {len(front)} finalists" in said
     else:
         assert f"{networks[0]['name']} is of {len(front)} finalists the farthest from the plane through" in said
-        record = yaml.safe_load((STUDY / "best.yaml").read_text(encoding="utf-8"))["record"]
+        record = read(STUDY / "best.yaml")["record"]
         assert record["chosen"]["by"].startswith("the farthest from the plane")
 
 

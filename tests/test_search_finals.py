@@ -51,9 +51,9 @@ architecture:
 """
 
 
-def laid_out(folder: Path) -> Path:
+def laid_out(folder: Path, space: str = TINY_SPACE) -> Path:
     (folder / "small.yaml").write_text(SMALL, encoding="utf-8")
-    return prepared(folder)
+    return prepared(folder, space)
 
 
 @pytest.fixture
