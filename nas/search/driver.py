@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
@@ -302,11 +301,16 @@ class Driver:
             self._end(trial, states.FAILED, f"{failure.why} (see {LOGS}/{log.name})")
 
     def _finish(self, live: _Live, result: Result) -> None:
-        facts = {**live.candidate.facts, **_record(live.trial, result)}
+        trial, facts = live.trial, live.candidate.facts
+        trial.set_user_attr("trained", result.how)
+        trial.set_user_attr("seconds", round(result.seconds + trial.user_attrs.get(SCREENING_SECONDS, 0.0), 3))
+        trial.set_user_attr("versions", result.versions)
+        if result.latency is not None:
+            facts["latency"] = _record_latency(trial, result.latency)
         if result.pruned:
-            self._end(live.trial, states.PRUNED)
+            self._end(trial, states.PRUNED)
         else:
-            self._end(live.trial, states.COMPLETE, values=self.objectives.values(result.value, facts))
+            self._end(trial, states.COMPLETE, values=self.objectives.values(result.value, facts))
 
     def _end_too_slow(self, trial: Trial, latency: Latency, limit: float) -> None:
         milliseconds = _record_latency(trial, latency)
@@ -351,19 +355,6 @@ class Driver:
         is_new = self.found.take(trial)
         forget_weights(self.folder, self.screening.spare(beaten, self.found.numbers))
         return is_new
-
-
-def _record(trial: Trial, result: Result) -> dict[str, Any]:
-    """Keeps what came of a training, with the seconds of its screening; gives what was measured of the network."""
-    trained: dict[str, Any] = {"epochs": result.epochs, "threads": result.threads, "device": result.device}
-    if result.devices > 1:
-        trained["devices"] = result.devices
-    if result.micro_batch is not None:
-        trained["micro_batch"] = result.micro_batch
-    trial.set_user_attr("trained", trained)
-    trial.set_user_attr("seconds", round(result.seconds + trial.user_attrs.get(SCREENING_SECONDS, 0.0), 3))
-    trial.set_user_attr("versions", result.versions)
-    return {} if result.latency is None else {"latency": _record_latency(trial, result.latency)}
 
 
 def _record_latency(trial: Trial, latency: Latency) -> float:

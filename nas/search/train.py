@@ -117,12 +117,9 @@ def train(
     outcome = {
         METRIC: result.value,
         "test": result.test,
-        "epochs": result.epochs,
+        **result.how,
         "seconds": round(result.seconds, 3),
-        "threads": result.threads,
-        "device": result.device,
         "versions": result.versions,
-        **({} if result.micro_batch is None else {"micro_batch": result.micro_batch}),
     }
     written = {"architecture": architecture.to_document(), "training": recipe.to_document(), "seed": document["seed"]}
     about = data.record

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
 
 from nas.errors import InputError
 from nas.training.recipe import METRIC
@@ -91,6 +92,13 @@ class Result:
     @property
     def epochs(self) -> int:
         return len(self.history)
+
+    @property
+    def how(self) -> dict[str, Any]:
+        """On what it ran, as records have it: what is usual is left out."""
+        others = {"devices": self.devices if self.devices > 1 else None, "micro_batch": self.micro_batch}
+        kept = {key: value for key, value in others.items() if value is not None}
+        return {"epochs": self.epochs, "threads": self.threads, "device": self.device, **kept}
 
     @property
     def metrics(self) -> Metrics:
