@@ -129,9 +129,18 @@ def test_references_that_multiply_are_refused_early() -> None:
         resolve_references({**laughs, "a12": 1})
 
 
-def test_a_chain_of_references_is_followed_over_sixty_of_them() -> None:
-    chain: dict[str, Any] = {f"a{n}": {"ref": f"a{n + 1}"} for n in range(60)}
-    assert resolve_references({**chain, "a60": 1})["a0"] == 1
+def test_references_in_a_chain_reach_sixty_four_levels_down() -> None:
+    def chain(length: int) -> dict[str, Any]:
+        return {**{f"a{n}": {"ref": f"a{n + 1}"} for n in range(length)}, f"a{length}": 1}
+
+    assert resolve_references(chain(63))["a0"] == 1
+    with pytest.raises(InputError, match="more than 64 levels"):
+        resolve_references(chain(64))
+
+
+def test_a_reference_is_called_by_the_names_of_the_ops_around_it() -> None:
+    with pytest.raises(InputError, match=r"^network\.stem\.width: the reference to 'nowhere'"):
+        resolve_references({"network": [{"op": "conv", "name": "stem", "width": {"ref": "nowhere"}}]})
 
 
 def test_a_very_long_chain_of_references_is_refused() -> None:
