@@ -3,7 +3,6 @@
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from random import Random
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -15,11 +14,10 @@ from nas.pool import Died, Done, Failed, Need, Pool, Report, find_devices
 from nas.search.display import console, count, duration, number_of, say
 from nas.search.needs import Needs
 from nas.search.options import Budget, PoolOptions, StudyOptions, TrainerOptions, section
-from nas.search.proposal import Candidate, excess, propose
+from nas.search.proposal import Candidate, excess
 from nas.search.search import candidate_space
-from nas.search.spaces import quantile
+from nas.search.spaces import drawn, quantile
 from nas.space.count import count as count_documents
-from nas.space.suggest import RandomSuggest
 from nas.training.job import Job
 from nas.training.result import Answer, Timed
 
@@ -54,8 +52,7 @@ def lines(config: Configuration, samples: int, timed: int) -> Iterator[str]:
         f"{len(data.val.labels):,} to validate, {channels}×{height}×{width}, {data.classes} classes"
     )
     yield f"documents   {count_documents(space, context)}, {number_of(len(space.holes), 'hole')}"
-    drawn = [propose(space, RandomSuggest(Random(f"0 {index}"))) for index in range(samples)]
-    found = [each for each in drawn if isinstance(each, Candidate) and not excess(each, budget)]
+    found = [each for each in drawn(space, samples) if isinstance(each, Candidate) and not excess(each, budget)]
     if not found:
         raise InputError(f"none of {samples} random candidates fits the images and search.budget")
     rejected = 1 - len(found) / samples
