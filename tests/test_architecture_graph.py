@@ -55,7 +55,7 @@ def test_a_graph_is_built_as_planned(nodes: Any) -> None:
 
 def test_a_node_is_the_sum_of_its_chains() -> None:
     architecture = build(graph(a={"x": AVERAGE}, b={"x": [], "a": RELU}, c={"x": RELU, "b": [], "a": []}), channels=2)
-    network = build_network(architecture, in_channels=2, classes=5)
+    network = build_network(architecture)
     x = torch.randn(2, 2, 8, 8)
     given = x.clone()
     a = torch.nn.functional.avg_pool2d(x, 3, 1, 1)
@@ -65,7 +65,7 @@ def test_a_node_is_the_sum_of_its_chains() -> None:
 
 
 def test_submodules_are_called_as_the_node_and_what_it_reads() -> None:
-    network = build_network(build(graph(a={"x": conv(4)}, b={"a": conv(4)})), in_channels=3, classes=5)
+    network = build_network(build(graph(a={"x": conv(4)}, b={"a": conv(4)})))
     names = [name for name, _ in network.named_parameters() if "conv.weight" in name]
     assert names == ["graph.a.in.conv.conv.weight", "graph.b.a.conv.conv.weight"]
 
@@ -99,6 +99,22 @@ SAME: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"a": {"x": AVERAGE}, "b": {"x": AVERAGE}, "c": {"a": conv(3), "b": []}},
         {"a": {"x": AVERAGE}, "c": {"a": conv(3), "x": AVERAGE}},
     ),
+    "which of two equal rows is written first": (
+        {
+            "a": {"x": conv(3)},
+            "b": {"x": conv(3)},
+            "c": {"a": conv(3, 1)},
+            "d": {"b": conv(3, 1)},
+            "e": {"c": [], "d": []},
+        },
+        {
+            "a": {"x": conv(3)},
+            "b": {"x": conv(3)},
+            "d": {"b": conv(3, 1)},
+            "c": {"a": conv(3, 1)},
+            "e": {"c": [], "d": []},
+        },
+    ),
     "which of two twins is which": (
         {
             "a": {"x": conv(3)},
@@ -130,6 +146,11 @@ DIFFERENT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"a": {"x": conv(3)}, "b": {"x": AVERAGE}, "c": {"a": conv(3), "b": []}},
         {"a": {"x": conv(3)}, "b": {"x": AVERAGE}, "c": {"b": conv(3), "a": []}},
     ),
+    "kernels": ({"a": {"x": conv(3, 1)}}, {"a": {"x": conv(3, 3)}}),
+    "the constant that a sigmoid makes of zero": (
+        {"a": {}, "b": {"x": conv(3), "a": {"op": "activation", "activation": "sigmoid"}}},
+        {"b": {"x": conv(3)}},
+    ),
     "how often something counts": (
         {"a": {"x": []}, "b": {"x": conv(3), "a": []}},
         {"a": {"x": []}, "b": {"x": conv(3), "a": None}},
@@ -149,6 +170,11 @@ DIFFERENT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 @pytest.mark.parametrize(("one", "other"), DIFFERENT.values(), ids=DIFFERENT)
 def test_the_digest_tells_apart(one: Any, other: Any) -> None:
     assert digest(**one) != digest(**other)
+
+
+def test_the_digest_of_a_graph_stays_as_it_is() -> None:
+    """Studies are stored under it: a change here makes them forget what they have trained."""
+    assert digest(a={"x": conv(3)}, b={"x": AVERAGE, "a": conv(3)}, c={"a": [], "b": RELU}) == "28f0ba4ad15fd278"
 
 
 def test_branches_before_a_graph_are_sorted_where_every_chain_mixes_them() -> None:
