@@ -15,11 +15,8 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 def on_meta(architecture: Architecture, aux: bool = False) -> Network:
-    channels, height, width = architecture.input
     with torch.device("meta"):
-        return build_network(
-            architecture, in_channels=channels, classes=architecture.classes, input_size=(height, width), aux=aux
-        )
+        return build_network(architecture, aux=aux)
 
 
 def images(architecture: Architecture, count: int = 2, device: str = "meta", **options: Any) -> Tensor:

@@ -62,11 +62,8 @@ def node_of(architecture: Architecture, case: Case) -> Node:
 
 
 def module_of(architecture: Architecture, case: Case) -> tuple[Node, nn.Module]:
-    channels, height, width = architecture.input
     torch.manual_seed(0)
-    network = build_network(
-        architecture, in_channels=channels, classes=architecture.classes, input_size=(height, width)
-    )
+    network = build_network(architecture)
     node = node_of(architecture, case)
     return node, network.get_submodule(node.path)
 

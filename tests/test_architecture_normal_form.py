@@ -351,7 +351,7 @@ def shuffled(node: Any, random: Random) -> Any:
 
 
 def trainable(architecture: Architecture) -> Any:
-    network = randomized(build_network(architecture, in_channels=3, classes=5, aux=True).double()).eval()
+    network = randomized(build_network(architecture, aux=True).double()).eval()
     network.training = True  # the heads' outputs too, but no dropout and no batch statistics
     return network
 

@@ -7,15 +7,14 @@ from typing import Any
 import documents
 import pytest
 import yaml
+from shipped_spaces import load
 
 from nas.architecture import Architecture
 from nas.architecture.context import context
 from nas.architecture.parts import with_parts
 from nas.architecture.placing import Source, placed, read_sources, skeleton_names, skeleton_path
-from nas.compose import configuration
 from nas.cost import cost
 from nas.errors import InputError
-from nas.search.spaces import at_data
 from nas.space.reading import read_document
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest, Recorded
@@ -24,9 +23,7 @@ STAGED = ["inception_cell", "inception_resnet_cell", "factorized_cell", "incepti
 
 
 def space(name: str, *overrides: str) -> Space:
-    composed = configuration([f"+search={name}", *overrides]).space
-    assert composed is not None
-    return at_data(composed, 3, 32, 10)
+    return load(name, *overrides, size=32)
 
 
 def sampled(of: Space, seed: int = 0) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,23 +1,18 @@
 """What training keeps for the backward pass, priced from the document, is what torch keeps, to the byte."""
 
 from contextlib import suppress
-from random import Random
 from typing import Any
 
 import pytest
 from built import kept_bytes
 from documents import HEAD, build, conv, document, side_by_side
+from shipped_spaces import SPACES, candidate, load
 
 from nas.architecture import Architecture
-from nas.architecture.context import context
 from nas.architecture.fields import ACTIVATIONS
 from nas.architecture.plan import ShapeError
 from nas.architecture.published import published_names
-from nas.compose import SHIPPED, configuration
 from nas.cost import cost
-from nas.search.spaces import at_data
-from nas.space.groups import space_names
-from nas.space.suggest import RandomSuggest
 
 UNEVEN = [0, 1, 0, 1]
 POOLS = [{"op": "pool", "kind": kind, "kernel": kernel} for kind in ("max", "average") for kernel in (2, 3)]
@@ -77,15 +72,13 @@ def test_published_networks_are_priced_as_torch_keeps_them(name: str) -> None:
     assert_priced_as_kept(Architecture.load(name))
 
 
-@pytest.mark.parametrize("name", space_names([SHIPPED]))
+@pytest.mark.parametrize("name", SPACES)
 def test_random_candidates_are_priced_as_torch_keeps_them(name: str) -> None:
-    composed = configuration([f"+search={name}"]).space
-    assert composed is not None
-    space = at_data(composed, 3, 33, 10)
+    space = load(name, size=33)
     priced = 0
     for seed in range(3):
         with suppress(ShapeError):
-            assert_priced_as_kept(Architecture.from_document(space.sample(RandomSuggest(Random(seed)), context)))
+            assert_priced_as_kept(candidate(space, seed))
             priced += 1
     assert priced
 

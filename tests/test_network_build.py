@@ -28,7 +28,7 @@ def test_submodules_are_called_and_registered_as_the_document_says() -> None:
         {"op": "residual", "name": "sum", "body": conv(3), "shortcut": conv(4), "projection": True},
         cells={"x": cell},
     )
-    network = build_network(architecture, in_channels=3, classes=5)
+    network = build_network(architecture)
     assert [name for name in network.state_dict() if name.endswith("weight") and "norm" not in name] == [
         "stem.conv.weight",
         *(
@@ -48,14 +48,14 @@ def test_submodules_are_called_and_registered_as_the_document_says() -> None:
 
 def test_copies_of_a_cell_have_weights_of_their_own() -> None:
     twice = build({"op": "cell", "name": "x", "cell": "x", "depth": 2}, conv(3), cells={"x": conv(3)})
-    network = build_network(twice, in_channels=3, classes=5)
+    network = build_network(twice)
     assert len({id(parameter) for parameter in network.parameters()}) == 3 * 3 + 2
     first, second = (network.get_submodule(f"x.{copy}.conv.conv").weight for copy in (0, 1))
     assert not torch.equal(first, second)
 
 
 def test_branches_are_concatenated_in_the_documents_order() -> None:
-    network = build_network(build(side_by_side(b=[{"op": "identity"}], a=[conv(2, 1)])), in_channels=3, classes=5)
+    network = build_network(build(side_by_side(b=[{"op": "identity"}], a=[conv(2, 1)])))
     x = torch.rand(2, 3, 8, 8)
     assert torch.equal(network.get_submodule("branches")(x)[:, :3], x)
 
@@ -67,7 +67,7 @@ def test_branches_are_concatenated_in_the_documents_order() -> None:
 def test_a_residual_is_its_formula(activation: str, scale: float, projection: bool, shortcut: bool) -> None:
     op: dict[str, Any] = {"op": "residual", "body": conv(3, 1), "scale": scale, "activation": activation, "name": "sum"}
     op |= {"shortcut": conv(3, 3)} if shortcut else {}
-    network = build_network(build({**op, "projection": projection}), in_channels=3, classes=5).eval()
+    network = build_network(build({**op, "projection": projection})).eval()
     x = torch.rand(2, 3, 8, 8)
     changed = network.get_submodule("sum.projection")(network.get_submodule("sum.body")(x))
     kept = network.get_submodule("sum.shortcut")(x)
@@ -77,7 +77,7 @@ def test_a_residual_is_its_formula(activation: str, scale: float, projection: bo
 
 def test_aux_heads_are_built_only_if_asked_for() -> None:
     architecture = build(*WITH_HEADS)
-    without, with_heads = (build_network(architecture, in_channels=3, classes=5, aux=aux) for aux in (False, True))
+    without, with_heads = (build_network(architecture, aux=aux) for aux in (False, True))
     assert without.aux_weights == {}
     assert without.aux_heads == with_heads.aux_heads == ("early", "late", "last")
     assert with_heads.aux_weights == {"early": 0.2, "late": 0.4, "last": 0.3}
@@ -90,18 +90,18 @@ def test_aux_heads_are_built_only_if_asked_for() -> None:
 
 
 def test_aux_heads_answer_in_training_alone() -> None:
-    network = build_network(build(*WITH_HEADS), in_channels=3, classes=5, aux=True)
+    network = build_network(build(*WITH_HEADS), aux=True)
     x = torch.rand(2, 3, 8, 8)
     logits, heads = network.train()(x)
     assert logits.shape == (2, 5)
     assert {name: head.shape for name, head in heads.items()} == dict.fromkeys(("early", "late", "last"), (2, 5))
     assert isinstance(network.eval()(x), Tensor)
-    assert isinstance(build_network(build(*WITH_HEADS), in_channels=3, classes=5).train()(x), Tensor)
-    assert isinstance(build_network(build(conv()), in_channels=3, classes=5, aux=True).train()(x), Tensor)
+    assert isinstance(build_network(build(*WITH_HEADS)).train()(x), Tensor)
+    assert isinstance(build_network(build(conv()), aux=True).train()(x), Tensor)
 
 
 def test_aux_heads_read_their_taps() -> None:
-    network = build_network(build(*WITH_HEADS), in_channels=3, classes=5, aux=True).eval()
+    network = build_network(build(*WITH_HEADS), aux=True).eval()
     network.training = True
     x = torch.rand(2, 3, 8, 8)
     _, heads = network(x)
@@ -113,7 +113,7 @@ def test_aux_heads_read_their_taps() -> None:
 
 
 def test_aux_heads_send_gradients_to_what_they_read() -> None:
-    network = build_network(build(*WITH_HEADS), in_channels=3, classes=5, aux=True)
+    network = build_network(build(*WITH_HEADS), aux=True)
     _, heads = network(torch.rand(2, 3, 8, 8))
     heads["early"].sum().backward()
     assert network.get_parameter("stem.conv.weight").grad is not None
@@ -129,28 +129,28 @@ def test_a_network_is_built_for_another_input_and_other_classes() -> None:
     network = build_network(architecture, in_channels=1, classes=7, input_size=(9, 12))
     assert network(torch.rand(2, 1, 9, 12)).shape == (2, 7)
     assert (network.input_shape, network.classes) == ((1, 9, 12), 7)
-    assert build_network(architecture, in_channels=3, classes=5).input_shape == (3, 8, 8)
-    assert build_network(architecture, in_channels=3, classes=5, input_size=16).input_shape == (3, 16, 16)
+    assert build_network(architecture).input_shape == (3, 8, 8)
+    assert build_network(architecture, input_size=16).input_shape == (3, 16, 16)
 
 
 def test_an_input_that_does_not_fit_is_refused_before_anything_is_built() -> None:
     with pytest.raises(InputError, match="conv: a kernel of 5×5 does not fit the grid of 4×4"):
-        build_network(build(conv(4, 5, padding="valid")), in_channels=3, classes=5, input_size=4)
+        build_network(build(conv(4, 5, padding="valid")), input_size=4)
 
 
 def test_without_heads_a_head_that_does_not_fit_is_no_obstacle() -> None:
     head = {"op": "aux", "chain": [conv(2, 5, padding="valid"), *HEAD]}
     architecture = build(conv(4), head, size=8)
-    assert build_network(architecture, in_channels=3, classes=5, input_size=4).input_shape == (3, 4, 4)
+    assert build_network(architecture, input_size=4).input_shape == (3, 4, 4)
     with pytest.raises(InputError, match=r"aux\.conv: a kernel of 5×5"):
-        build_network(architecture, in_channels=3, classes=5, input_size=4, aux=True)
+        build_network(architecture, input_size=4, aux=True)
 
 
 def test_building_draws_the_same_weights_from_the_same_seed() -> None:
     weights = []
     for _ in range(2):
         torch.manual_seed(3)
-        weights.append(build_network(build(*WITH_HEADS), in_channels=3, classes=5).state_dict())
+        weights.append(build_network(build(*WITH_HEADS)).state_dict())
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
@@ -163,7 +163,7 @@ DROPPED = [
 
 
 def dropping(rate: float) -> nn.Module:
-    network = build_network(build(*DROPPED, size=2), in_channels=3, classes=5)
+    network = build_network(build(*DROPPED, size=2))
     set_drop_path(network, rate)
     return network
 

@@ -1,18 +1,14 @@
 """Batch norms folded into the layers before them compute the same."""
 
-from random import Random
-
 import pytest
 import torch
 from built import randomized
+from documents import document
+from shipped_spaces import candidate, load
 from torch import Tensor, nn
 
 from nas.architecture import Architecture
-from nas.architecture.context import context
-from nas.compose import configuration
 from nas.network import Network, build_network, folded, refold
-from nas.search.spaces import at_data
-from nas.space.suggest import RandomSuggest
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
@@ -39,26 +35,21 @@ def test_a_folded_published_network_gives_the_same_logits(name: str) -> None:
 
 @pytest.mark.parametrize("space", ["inception_cell", "nasbench201"])
 def test_folded_candidates_give_the_same_logits(space: str) -> None:
-    composed = configuration([f"+search={space}"]).space
-    assert composed is not None
     for seed in range(5):
-        document = at_data(composed, 1, 28, 10).sample(RandomSuggest(Random(seed)), context)
-        network = build_network(Architecture.from_document(document), in_channels=1, classes=10, input_size=28)
+        network = build_network(candidate(load(space, size=28, channels=1), seed))
         assert_folding_changes_nothing(evaluating(network), torch.randn(2, 1, 28, 28, dtype=torch.float64))
 
 
 def test_biases_missing_scales_and_linear_layers_are_folded_and_a_norm_of_its_own_stays() -> None:
     norm = {"eps": 0.01, "scale": False}
-    chain = [
+    ops = [
         {"op": "conv", "width": 4, "kernel": 3, "bias": True, "norm": norm},
         {"op": "norm"},
         {"op": "global_pool"},
         {"op": "linear", "width": 6, "norm": {}},
         {"op": "linear", "width": "classes"},
     ]
-    document = {"input": {"channels": 3, "size": 8}, "classes": 10, "network": chain}
-    architecture = Architecture.from_document({"architecture": document})
-    network = evaluating(build_network(architecture, in_channels=3, classes=10))
+    network = evaluating(build_network(Architecture.from_document(document(*ops))))
     assert_folding_changes_nothing(network, torch.randn(2, 3, 8, 8, dtype=torch.float64))
     assert sum(isinstance(module, NORMS) for module in folded(network).modules()) == 1
 

@@ -28,8 +28,7 @@ def layer(op: dict[str, Any], height: int = 8, width: int = 8, channels: int = 3
 
 
 def layer_of(architecture: Architecture) -> nn.Module:
-    network = build_network(architecture, in_channels=architecture.input[0], classes=architecture.classes)
-    return network.double().get_submodule("it")
+    return build_network(architecture).double().get_submodule("it")
 
 
 def random_images(*shape: int) -> Tensor:
@@ -185,9 +184,7 @@ def test_heads_of_every_kind_compute_what_they_say() -> None:
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_every_activation_of_the_language_is_there_and_trains(name: str) -> None:
-    network = build_network(
-        build(conv(4, activation=name), {"op": "activation", "activation": name}), in_channels=3, classes=5
-    )
+    network = build_network(build(conv(4, activation=name), {"op": "activation", "activation": name}))
     output = network(torch.rand(2, 3, 8, 8, requires_grad=True))
     output.sum().backward()
     assert all(parameter.grad is not None for parameter in network.parameters())
@@ -215,7 +212,7 @@ def test_activations_of_the_language_and_of_the_network_are_the_same() -> None:
 def test_nothing_writes_into_the_images(ops: list[Any]) -> None:
     x = torch.rand(2, 3, 8, 8)
     kept = x.clone()
-    build_network(build(*ops), in_channels=3, classes=5)(x)
+    build_network(build(*ops))(x)
     assert torch.equal(x, kept)
 
 
@@ -274,7 +271,7 @@ def test_convolutions_start_as_he_et_al_say() -> None:
 
 def test_a_network_goes_into_channels_last_half_precision_and_on_meta() -> None:
     architecture = build({"op": "pool", "kind": "average", "kernel": 2, "count_padding": False}, conv(4, 2))
-    network = build_network(architecture, in_channels=3, classes=5).to(memory_format=torch.channels_last)
+    network = build_network(architecture).to(memory_format=torch.channels_last)
     x = torch.rand(2, 3, 8, 8).to(memory_format=torch.channels_last)
     assert network(x).shape == (2, 5)
     assert network.bfloat16()(x.bfloat16()).dtype == torch.bfloat16

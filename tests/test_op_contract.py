@@ -129,10 +129,10 @@ def test_an_op_without_a_layer_can_be_priced_but_not_built() -> None:
     register("forgotten", Forgotten)
     built = Architecture.from_document(document({"op": "forgotten"}, *HEAD))
     with pytest.raises(InputError, match=r"the op 'forgotten' has no layer; register it with one"):
-        build_network(built, in_channels=3, classes=5)
+        build_network(built)
     register("forgotten", Forgotten, layer="no_such_module:f")
     with pytest.raises(InputError, match=r"the layer no_such_module:f of the op 'forgotten': No module named"):
-        build_network(built, in_channels=3, classes=5)
+        build_network(built)
 
 
 @pytest.mark.parametrize(

@@ -111,24 +111,25 @@ class Network(nn.Module):
 def build_network(
     architecture: Architecture,
     *,
-    in_channels: int,
-    classes: int,
+    in_channels: int | None = None,
+    classes: int | None = None,
     input_size: int | Pair | None = None,
     aux: bool = False,
 ) -> Network:
     """The network with fresh weights, on torch's default device.
 
-    `input_size` is n or (height, width); None is the architecture's own. Aux heads are built only if asked. Submodules
-    are registered in the document's order.
+    `input_size` is n or (height, width); None is the architecture's own, of channels and classes too. Aux heads are
+    built only if asked. Submodules are registered in the document's order.
 
     Raises:
         InputError: the network cannot take that input; says at which op and grid.
     """
-    size = architecture.input[1:] if input_size is None else input_size
-    height, width = size if isinstance(size, tuple) else (size, size)
-    same = ((in_channels, height, width), classes) == (architecture.input, architecture.classes)
-    root = architecture.plan if same else plan(architecture.network, (in_channels, height, width), classes, aux)
-    return Network(root, aux)
+    own, *size = architecture.input
+    if input_size is not None:
+        size = [*input_size] if isinstance(input_size, tuple) else [input_size] * 2
+    asked = (in_channels or own, *size), classes or architecture.classes
+    same = asked == (architecture.input, architecture.classes)
+    return Network(architecture.plan if same else plan(architecture.network, *asked, aux), aux)
 
 
 def set_drop_path(network: nn.Module, rate: float) -> None:
