@@ -15,12 +15,12 @@ from hydra import compose, initialize_config_module
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from nas.architecture.own_ops import import_own
 from nas.errors import InputError, refuse_unknown, unknown
-from nas.overrides import GROUPS, Edit, edited, parsed, split
+from nas.overrides import GROUPS, Edit, edited, split
 from nas.space.groups import SpaceFile, put_together, space_files, space_names
 from nas.space.space import SECTIONS
 
@@ -58,7 +58,7 @@ def configuration(arguments: Sequence[str]) -> Configuration:
     Raises:
         InputError: an override, space, part or value that there is not, or a space file that is more than data.
     """
-    edits, rest = split(parsed(arguments))
+    edits, rest = split(arguments)
     name, files_of_space = _space(rest)
     with TemporaryDirectory() as folder:
         lines = _laid_out(files_of_space, Path(folder))
@@ -155,14 +155,13 @@ def _explained(error: Exception) -> InputError:
             if "/" in key[1]:
                 return InputError(f"{key[1]}: the space takes in no such part; to add one, write +{key[1]}=NAME")
             with initialize_config_module("conf", version_base="1.3"):
-                there: Any = compose("config")
-            place = "configuration"
+                there: Any = OmegaConf.to_container(compose("config"), resolve=False)
+            place = ""
             for word in key[1].split("."):
-                if not isinstance(there, DictConfig) or word not in there:
-                    keys = there if isinstance(there, DictConfig) else []
-                    return unknown(place, "key", word, [k for k in map(str, keys) if not k.startswith("_")])
-                there = there._get_node(word)
-                place = word if place == "configuration" else f"{place}.{word}"
+                keys = there if isinstance(there, dict) else {}
+                if word not in keys:
+                    return unknown(place or "configuration", "key", word, [k for k in keys if not k.startswith("_")])
+                there, place = keys[word], f"{place}.{word}".removeprefix(".")
             return InputError(_line(error))
         case _:
             return InputError(_line(error))

@@ -39,41 +39,11 @@ class Edits:
     architecture: tuple[Edit, ...]
 
 
-def parsed(arguments: Sequence[str]) -> list[Override]:
-    """Raises `InputError` for an argument that is no override, or one of several values."""
-    overrides = []
-    for argument in arguments:
-        try:
-            override = _parsed(argument)
-        except HydraException as error:
-            override = _parsed_as_text(argument, error)
-        if override.is_sweep_override():
-            raise InputError(f"{argument}: several values at once; a search fills holes, {{choice: [...]}}, instead")
-        overrides.append(override)
-    return overrides
-
-
-def _parsed(argument: str) -> Override:
-    (override,) = OverridesParser.create().parse_overrides([argument])
-    return override
-
-
-def _parsed_as_text(argument: str, error: HydraException) -> Override:
-    """Values that Hydra cannot read, such as a path with a bracket, are text, unless they begin like something else."""
-    key, equals, value = argument.partition("=")
-    try:
-        if equals and not value.startswith(("[", "{", "(", "'", '"')):
-            return _parsed(f"{key}={quoted(value)}")
-    except HydraException:
-        pass
-    reason = " ".join(str(error).partition("See https")[0].split())
-    raise InputError(f"{argument}: not an override such as study.trials=10: {reason}")
-
-
-def split(overrides: Sequence[Override]) -> tuple[Edits, list[Override]]:
-    """The edits of documents, and what is Hydra's. Raises `InputError` for what is neither."""
+def split(arguments: Sequence[str]) -> tuple[Edits, list[Override]]:
+    """The edits of documents, and what is Hydra's. Raises `InputError` for what is neither, or several values."""
     search, training, architecture, rest = [], [], [], []
-    for override in overrides:
+    for argument in arguments:
+        override = _parsed(argument)
         key = override.key_or_group
         section, _, inside = key.partition(".")
         if section == "search" and inside.split(".")[0] in SECTIONS:
@@ -86,6 +56,24 @@ def split(overrides: Sequence[Override]) -> tuple[Edits, list[Override]]:
             _refuse_meddling(override)
             rest.append(override)
     return Edits(tuple(search), tuple(training), tuple(architecture)), rest
+
+
+def _parsed(argument: str) -> Override:
+    """Values that Hydra cannot read, such as a path with a bracket, are text, unless they begin like something else."""
+    key, equals, value = argument.partition("=")
+    is_text = equals and not value.startswith(("[", "{", "(", "'", '"'))
+    texts = [argument, f"{key}={quoted(value)}"] if is_text else [argument]
+    reasons = []
+    for text in texts:
+        try:
+            (override,) = OverridesParser.create().parse_overrides([text])
+        except HydraException as error:
+            reasons.append(" ".join(str(error).partition("See https")[0].split()))
+            continue
+        if override.is_sweep_override():
+            raise InputError(f"{argument}: several values at once; a search fills holes, {{choice: [...]}}, instead")
+        return override
+    raise InputError(f"{argument}: not an override such as study.trials=10: {reasons[0]}")
 
 
 def edited(document: Mapping[str, Any], edits: Sequence[Edit]) -> Any:

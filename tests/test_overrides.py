@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.errors import InputError
-from nas.overrides import Edit, edited, parsed, quoted, split
+from nas.overrides import Edit, edited, quoted, split
 
 
 def edits_of(*arguments: str) -> tuple[list[Edit], list[str]]:
-    edits, rest = split(parsed(arguments))
+    edits, rest = split(arguments)
     return [*edits.search, *edits.training, *edits.architecture], [str(override.input_line) for override in rest]
 
 
@@ -56,7 +56,7 @@ def test_everything_else_is_hydras(argument: str) -> None:
     ["~/photos", "/home/jürgen/Bilder", "C (1)/x.npz", "it's", "a=b", "100%", "a b", "--x", "*.png", "a:b", "#1", "猫"],
 )
 def test_paths_are_read_as_they_are(value: str) -> None:
-    (override,) = parsed([f"data.path={value}"])
+    (override,) = split([f"data.path={value}"])[1]
     assert str(override.value()) == value
 
 
@@ -85,21 +85,21 @@ def test_paths_are_read_as_they_are(value: str) -> None:
 )
 def test_what_would_be_ignored_or_misread_is_refused(argument: str, said: str) -> None:
     with pytest.raises(InputError) as refused:
-        split(parsed([argument]))
+        split([argument])
     assert str(refused.value).startswith(argument)
     assert said in str(refused.value)
 
 
 def test_edits_are_made_in_their_order_on_a_copy() -> None:
     document = {"training": {"lr": {"choice": [1, 2]}}}
-    edits = split(parsed(["training.lr=3", "training.epochs=1", "training.lr={choice:[4]}", "~training.epochs"]))[0]
+    edits = split(["training.lr=3", "training.epochs=1", "training.lr={choice:[4]}", "~training.epochs"])[0]
     assert edited(document, edits.training) == {"training": {"lr": {"choice": [4]}}}
     assert document == {"training": {"lr": {"choice": [1, 2]}}}
 
 
 @given(st.text(st.characters(exclude_characters="\n\r", exclude_categories=["Cs", "Cc"]), min_size=1))
 def test_a_quoted_value_is_read_back_as_it_was(text: str) -> None:
-    (override,) = parsed(shlex.split(shlex.join([f"study.name={quoted(text)}"])))
+    (override,) = split(shlex.split(shlex.join([f"study.name={quoted(text)}"])))[1]
     assert str(override.value()) == text
 
 

@@ -79,17 +79,17 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Way:
-    """A way to read the document up to some place: parameters, what conditions may ask, where references lead."""
+    """A way to read the document up to some place: parameters, and where references lead."""
 
     parameters: Mapping[str, Scalar] = field(default_factory=dict)
-    told: Mapping[str, Scalar] = field(default_factory=dict)
+    closed: Mapping[str, Scalar] = field(default_factory=dict)
+    """Values that stand where conditions ask for holes."""
     referred: tuple[str, ...] = ()
     read: int = 0
     """How many values have been read."""
 
     def further(self, parameters: Mapping[str, Scalar], read: int = 1) -> "_Way":
-        told = {**self.told, **parameters}
-        return replace(self, parameters={**self.parameters, **parameters}, told=told, read=self.read + read)
+        return replace(self, parameters={**self.parameters, **parameters}, read=self.read + read)
 
 
 @dataclass
@@ -139,8 +139,8 @@ class _Matching:
             case list() if isinstance(value, list):
                 self.furthest.ends(way, part, f"has {len(value)} items", [str(len(node))])
             case _ if same(node, value):
-                told = {**way.told, part.path: node} if part.path in self.space.tests else way.told
-                yield replace(way, told=told, read=way.read + 1)
+                closed = {part.path: node} if part.path in self.space.tests else {}
+                yield replace(way, closed={**way.closed, **closed}, read=way.read + 1)
             case _:
                 self.furthest.ends(way, part, f"is {_shown(value)}", [_shown(node)])
 
@@ -227,7 +227,8 @@ class _Matching:
     def _holds(self, test: Test, part: _Part, way: _Way) -> bool:
         match test:
             case OnParameter(name=name):
-                return name in way.told and test.holds(way.told[name])
+                told = {**way.closed, **way.parameters}
+                return name in told and test.holds(told[name])
             case _:
                 uses = self.space.uses(Recorded(way.parameters, first), self.context).get(part.cell)
                 return uses is not None and test.holds(uses)

@@ -4,15 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from nas.errors import InputError, unknown
 from nas.space.conditions import (
-    Conditional,
     Context,
     OnContext,
     OnParameter,
+    Test,
     Unfit,
     Uses,
     check_answerable,
@@ -35,13 +34,16 @@ class Space:
 
     A hole inside an alternative exists only where that alternative is chosen, one under a condition only where the
     condition lets it, and the holes of a cell only where the cell is used (a mapping `cells` holds definitions; whoever
-    has the field `cell` uses the one it names). `conditions` are all conditional values, each with its path. The
-    sections stand in the order of `SECTIONS`, in which they are filled: the recipe may depend on the architecture.
+    has the field `cell` uses the one it names). The sections stand in the order of `SECTIONS`, in which they are
+    filled: the recipe may depend on the architecture.
     """
 
     document: Mapping[str, Any]
     holes: Mapping[str, Hole] = field(repr=False)
-    conditions: Sequence[tuple[str, Conditional]] = field(repr=False, default=())
+    tests: Mapping[str, Sequence[OnParameter]] = field(repr=False)
+    """What conditions ask of holes, by the names of these."""
+    contexts: Sequence[tuple[str, OnContext]] = field(repr=False)
+    """What conditions ask of a context, each with the path of the value under it."""
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], place: str = "space") -> "Space":
@@ -53,24 +55,34 @@ class Space:
             raise InputError(f"{place}: expected a mapping with {' and '.join(SECTIONS)}; got {document!r:.60}")
         check_data(document, place)
         holes: dict[str, Hole] = {}
-        conditions: list[tuple[str, Conditional]] = []
+        asked: list[tuple[str, OnParameter]] = []
+        contexts: list[tuple[str, OnContext]] = []
         order = [*SECTIONS, *(section for section in document if section not in SECTIONS)]
         document = {section: document[section] for section in order if section in document}
         for section, value in document.items():
-            prefix = SECTIONS.get(section)
-            for path, found in _open(value, section if prefix is None else prefix, f"{place}.{section}"):
-                if prefix is None:
+            prefix = SECTIONS.get(section, section)
+            for path, found in _open(value, prefix, f"{place}.{section}"):
+                if section not in SECTIONS:
                     raise InputError(f"{place}.{path}: holes stand under {' and '.join(SECTIONS)} alone")
                 if path == prefix:
                     raise InputError(f"{place}.{section}: a hole cannot stand for the whole section")
-                if isinstance(found, Conditional):
-                    conditions.append((path, found))
-                elif path in holes:
-                    raise InputError(f"{place}: two holes are called {path!r}; give their ops different names")
-                else:
-                    holes[path] = found
-        _check_conditions(conditions, holes, document, place)
-        return cls(document, holes, tuple(conditions))
+                match found:
+                    case OnParameter():
+                        asked.append((path, found))
+                    case OnContext():
+                        contexts.append((path, found))
+                    case hole if path not in holes:
+                        holes[path] = hole
+                    case _:
+                        raise InputError(f"{place}: two holes are called {path!r}; give their ops different names")
+        tests: dict[str, list[OnParameter]] = {}
+        for path, test in asked:
+            if test.name in holes:
+                check_answerable(test, holes[test.name], f"{place}.{path}")
+            elif not _is_closed(test.name, document):
+                raise unknown(f"{place}.{path}.if.parameter", "hole called", test.name, holes)
+            tests.setdefault(test.name, []).append(test)
+        return cls(document, holes, tests, contexts)
 
     def sample(self, suggest: Suggest, context: Context | None = None) -> dict[str, Any]:
         """A document without holes, conditions or references.
@@ -104,31 +116,6 @@ class Space:
             self.sample(suggest, context and asked)
         return told
 
-    @cached_property
-    def tests(self) -> Mapping[str, Sequence[OnParameter]]:
-        """What conditions ask of holes, by the names of these."""
-        found: dict[str, list[OnParameter]] = {}
-        for _, conditional in self.conditions:
-            if isinstance(conditional.test, OnParameter):
-                found.setdefault(conditional.test.name, []).append(conditional.test)
-        return found
-
-    @cached_property
-    def contexts(self) -> Sequence[tuple[str, OnContext]]:
-        """The conditions on a context: the path of the value under it, and what it asks."""
-        return [(path, found.test) for path, found in self.conditions if isinstance(found.test, OnContext)]
-
-
-def _check_conditions(
-    conditions: Sequence[tuple[str, Conditional]], holes: Mapping[str, Hole], document: Mapping[str, Any], place: str
-) -> None:
-    for path, conditional in conditions:
-        match conditional.test:
-            case OnParameter(name=name) as test if name in holes:
-                check_answerable(test, holes[name], f"{place}.{path}")
-            case OnParameter(name=name) if not _is_closed(name, document):
-                raise unknown(f"{place}.{path}.if.parameter", "hole called", name, holes)
-
 
 def _is_closed(name: str, document: Mapping[str, Any]) -> bool:
     """Whether a scalar stands where the hole `name` may have stood before it was closed."""
@@ -140,12 +127,12 @@ def _is_closed(name: str, document: Mapping[str, Any]) -> bool:
     return not isinstance(value, dict | list)
 
 
-def _open(node: Any, path: str, place: str) -> Iterator[tuple[str, Hole | Conditional]]:
-    """Every hole and every value under a condition, with its path."""
+def _open(node: Any, path: str, place: str) -> Iterator[tuple[str, Hole | Test]]:
+    """Every hole, and what every condition asks, with its path."""
     match node:
         case dict() if is_conditional(node):
             conditional = read_conditional(node, place)
-            yield path, conditional
+            yield path, conditional.test
             yield from _open(conditional.then, path, f"{place}.then")
             yield from _open(conditional.otherwise, join(path, "else"), f"{place}.else")
         case dict() if is_hole(node):
