@@ -11,6 +11,9 @@ from nas.architecture.fields import Pair, Sides
 from nas.architecture.plan import Node, in_row
 from nas.architecture.shapes import Shape
 
+WHOLE = "network"
+"""What a sketch is called that is of no cell."""
+
 POOLS = {"average": "avg", "max": "max"}
 ACTIVATIONS = {"relu": [], "none": ["linear"]}
 """What a convolution says of them instead of their name."""
@@ -29,6 +32,11 @@ def cell_sketches(architecture: Architecture) -> dict[str, str]:
     sketches: dict[str, str] = {}
     _collect(architecture.plan, sketches)
     return sketches
+
+
+def sketches(architecture: Architecture) -> dict[str, str]:
+    """Those of its cells; of a network without any, a line for it all."""
+    return cell_sketches(architecture) or {WHOLE: sketch(architecture.plan)}
 
 
 def _collect(node: Node, sketches: dict[str, str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from nas.architecture.shapes import written
-from nas.architecture.sketch import cell_sketches, sketch
+from nas.architecture.sketch import sketches
 from nas.cost import cost_of
 from nas.export.layout import printable
 from nas.export.source import WEIGHTS, Source
@@ -155,8 +155,7 @@ def _introduction(source: Source) -> str:
 
 def _cells(source: Source) -> str:
     """In code, so that nothing in it is Markdown."""
-    sketches = cell_sketches(source.architecture) or {"network": sketch(source.plan)}
-    listed = "\n".join(f"{name}: {text}" for name, text in sketches.items())
+    listed = "\n".join(f"{name}: {text}" for name, text in sketches(source.architecture).items())
     note = "`→` is one after the other, `|` side by side and concatenated, `/2` a stride, `V` no padding."
     return f"```text\n{listed}\n```\n\n{note}"
 

@@ -12,12 +12,12 @@ from rich.text import Text
 
 from nas.architecture import Architecture
 from nas.architecture.published import published_names, published_path
+from nas.architecture.sketch import sketches
 from nas.cost import cost
 from nas.errors import InputError
 from nas.report.reading import STUDIES, StudyRecord, is_study, read_study
 from nas.report.show import facts
 from nas.search.display import console, count, number_of, say
-from nas.search.sketches import sketches
 from nas.space.reading import read_document
 from nas.training.recipe import METRIC, Training
 

@@ -9,7 +9,7 @@ from nas.search import states
 from nas.search.curves import curve
 from nas.search.display import console, number_of, say, standing
 from nas.search.progress import Progress, Running
-from nas.search.sketches import sketched
+from nas.search.summary import sketched
 
 AROUND = 10
 """Lines of the terminal that are no candidates in training."""

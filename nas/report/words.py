@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
+from nas.architecture.sketch import sketches
 from nas.report.reading import StudyRecord
 from nas.report.timeline import Timeline
 from nas.search import states
 from nas.search.display import count, duration, number_of
 from nas.search.objectives import accuracy
-from nas.search.sketches import sketches
 from nas.search.summary import early_agreement
 from nas.training.recipe import METRIC
 

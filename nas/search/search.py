@@ -36,11 +36,10 @@ from nas.search.options import (
 )
 from nas.search.proposal import affordable
 from nas.search.samplers import SeededSampler
-from nas.search.sketches import sketched
 from nas.search.spaces import at_data
 from nas.search.start import starting_points
 from nas.search.study import held, open_study, shown_url, storage_errors
-from nas.search.summary import print_summary, write_found
+from nas.search.summary import print_summary, sketched, write_found
 from nas.space.space import Space
 from nas.tracking import TRACKERS, open_tracker
 from nas.training.job import Job

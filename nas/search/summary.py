@@ -9,6 +9,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 from rich.console import Console
 
+from nas.architecture.sketch import sketches
 from nas.data.images import ImageData
 from nas.overrides import quoted
 from nas.program import program
@@ -23,8 +24,8 @@ from nas.search.kept import WEIGHTS
 from nas.search.objectives import BEST, accuracy, hypervolumes
 from nas.search.progress import Progress
 from nas.search.proposal import trained_candidate
-from nas.search.sketches import sketches
 from nas.search.study import JOURNAL, trials
+from nas.space.holes import Scalar
 from nas.space.space import Space
 from nas.training.recipe import METRIC, Training
 
@@ -47,6 +48,12 @@ LEFT = (
     WEIGHTS,
 )
 """What a user may want to look at."""
+
+
+def sketched(space: Space, parameters: Mapping[str, Scalar]) -> str:
+    """The cells that the parameters of a complete trial give, in one line."""
+    lines = sketches(trained_candidate(space, parameters).architecture)
+    return "; ".join(f"{name}: {line}" for name, line in lines.items())
 
 
 def best_document(trial: FrozenTrial, space: Space, about: Mapping[str, Any], study: str) -> dict[str, Any]:
