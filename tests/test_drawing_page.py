@@ -2,36 +2,24 @@
 
 from collections.abc import Iterator
 from functools import cache
-from random import Random
 
 import pytest
 from documents import HEAD, build, conv, document, side_by_side
+from shipped_spaces import candidate, load
 
 from nas.architecture import Architecture
 from nas.architecture.ops import Aux, Cell
 from nas.architecture.plan import Node
 from nas.architecture.published import published_names
-from nas.compose import configuration
 from nas.drawing.canvas import FRAMES, Block, Box, Label, Line
 from nas.drawing.families import families
 from nas.drawing.picture import picture
 from nas.errors import InputError
-from nas.space.space import Space
-from nas.space.suggest import RandomSuggest
 
 HOSTILE = "<script>alert('x')</script>&\"]]>\u202e\0\x1b[31m a name that goes on and on and on"
 SEEDS = range(10)
 Rectangle = tuple[float, float, float, float]
 """left, top, right, bottom"""
-
-
-@cache
-def sampled(seed: int) -> Architecture:
-    space = configuration(["+search=inception_cell"]).space
-    assert space is not None
-    data = {"input": {"channels": 1, "size": 28}, "classes": 10}
-    candidate = Space.from_document({**space, "architecture": {**data, **space["architecture"]}, "seed": 0})
-    return Architecture.from_document(candidate.sample(RandomSuggest(Random(seed)))["architecture"])
 
 
 @cache
@@ -80,7 +68,7 @@ PAGES = [*published_names(), *SEEDS, "everything"]
 def planned(which: str | int) -> Node:
     match which:
         case int():
-            return sampled(which).plan
+            return candidate(load("inception_cell", size=28, channels=1), which).plan
         case "everything":
             return everything().plan
         case _:
@@ -197,7 +185,7 @@ def test_an_unknown_cell_and_one_without_copies_are_refused_with_those_there_are
         families(Architecture.load("inception_v3").plan, "bb")
     cells = {"gone": [conv(4)], "there": [conv(4)]}
     uses = ({"op": "cell", "cell": "gone", "depth": 0}, {"op": "cell", "cell": "there"})
-    with pytest.raises(InputError, match=r"no cell or op 'gone'.*There are: there"):
+    with pytest.raises(InputError, match=r"no cell or op 'gone'.*there are: there"):
         families(build(*uses, cells=cells).plan, "gone")
 
 

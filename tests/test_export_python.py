@@ -5,22 +5,20 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
 import torch
 from documents import HEAD, build, conv, document, side_by_side
 from exported import assert_python_is_the_same, module_of, smallest_plan
-from shipped_spaces import SPACES, load
+from pages import blocks
+from shipped_spaces import SPACES, candidate, load
 
 from nas.architecture import Architecture
-from nas.architecture.context import context
 from nas.architecture.plan import ShapeError
 from nas.architecture.published import published_names
 from nas.export.preprocessing import Preprocessing
 from nas.export.python import python_source
-from nas.space.suggest import RandomSuggest
 
 GREY = Preprocessing((28, 28), 1, (0.3,), (0.4,), ("a", "b"))
 
@@ -49,7 +47,7 @@ def test_random_candidates_of_a_space_are_the_same_in_python_and_well_formatted(
     holes, found = load(space, size=32), 0
     for seed in range(20):
         try:
-            architecture = Architecture.from_document(holes.sample(RandomSuggest(Random(seed)), context))
+            architecture = candidate(holes, seed)
         except ShapeError:
             continue
         source = assert_python_is_the_same(architecture, architecture.plan)
@@ -194,3 +192,8 @@ def test_preprocessing_is_that_of_training() -> None:
     module = module_of(python_source(build(conv(4), channels=1, size=28, classes=2).plan, "It.", GREY))
     pixels = torch.tensor([[[[0, 255]]]], dtype=torch.uint8)
     assert torch.allclose(module.preprocess(pixels), torch.tensor([[[[-0.75, 1.75]]]]))
+
+
+def test_the_class_that_the_page_shows_is_that_of_the_export() -> None:
+    (shown,) = [block.text for block in blocks("python", page="docs/export.md") if block.text.startswith("class A(")]
+    assert shown in python_source(Architecture.load("inception_v3").plan, "It.")

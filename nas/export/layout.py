@@ -25,7 +25,9 @@ Expression: TypeAlias = str | Group
 
 
 def call(function: str, *positional: Expression, **named: Expression) -> Group:
-    return Group(f"{function}(", (*(("", each) for each in positional), *_named(named.items(), "{}=")), ")")
+    """Without those of `named` that are empty."""
+    given = _named([(name, each) for name, each in named.items() if each], "{}=")
+    return Group(f"{function}(", (*(("", each) for each in positional), *given), ")")
 
 
 def called_with(function: str, named: Sequence[tuple[str, Expression]]) -> Group:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nas.architecture import ops
-from nas.architecture.fields import BatchNorm, Pair
+from nas.architecture.fields import BatchNorm, Pair, Sides
 from nas.architecture.op import Op
 from nas.architecture.own_ops import LAYERS_OF
 from nas.architecture.plan import Node
-from nas.architecture.shapes import is_map
+from nas.architecture.shapes import even, is_map
 from nas.errors import InputError
 from nas.export.layout import Expression, call, called_with, lines, literal
 from nas.export.numbers import Numbers
@@ -138,23 +138,23 @@ def activated(activation: str, expression: str) -> str:
 
 
 def _conv(op: ops.Conv, at: Place) -> Expression:
-    top, bottom, left, right = op.sides
-    even = (top, left) == (bottom, right)
     groups = tuple(int(node.op.groups) for node in at.nodes if isinstance(node.op, ops.Conv))
-    given: dict[str, Expression] = {"stride": _pair(op.stride)} if op.stride != (1, 1) else {}
-    given |= {"padding": _pair((top, left))} if even and (top or left) else {}
-    given |= {"groups": at.numbers.written(groups, f"{at.name}_groups")} if set(groups) != {1} else {}
-    if op.norm is None and op.activation == "none" and even:
-        given |= {} if op.bias else {"bias": "False"}
-        return at.helpers.chain([("conv", call("nn.Conv2d", at.incoming, at.width, _pair(op.kernel), **given))])
-    given |= {} if even else {"pad": literal((left, right, top, bottom))}
-    style = _Style(op.norm, op.activation, op.bias, not even)
-    return call(at.helpers.convolution(style), at.incoming, at.width, _pair(op.kernel), **given)
+    options = {
+        "stride": _pair(op.stride) if op.stride != (1, 1) else "",
+        "padding": _padding(op.sides),
+        "groups": at.numbers.written(groups, f"{at.name}_groups") if set(groups) != {1} else "",
+    }
+    if op.norm is None and op.activation == "none" and even(op.sides):
+        options["bias"] = "" if op.bias else "False"
+        return at.helpers.chain([("conv", call("nn.Conv2d", at.incoming, at.width, _pair(op.kernel), **options))])
+    name = at.helpers.convolution(_Style(op.norm, op.activation, op.bias, not even(op.sides)))
+    pad = "" if even(op.sides) else _as_torch(op.sides)
+    return call(name, at.incoming, at.width, _pair(op.kernel), **options, pad=pad)
 
 
 def _linear(op: ops.Linear, at: Place) -> Expression:
-    bias = {} if op.bias else {"bias": "False"}
-    steps: list[tuple[str, Expression]] = [("linear", call("nn.Linear", at.incoming, at.width, **bias))]
+    linear = call("nn.Linear", at.incoming, at.width, bias="" if op.bias else "False")
+    steps: list[tuple[str, Expression]] = [("linear", linear)]
     if op.norm is not None:
         steps.append(("norm", _batch_norm(op.norm, "nn.BatchNorm1d", at.width, at.helpers)))
     if op.activation != "none":
@@ -163,16 +163,19 @@ def _linear(op: ops.Linear, at: Place) -> Expression:
 
 
 def _pool(op: ops.Pool, at: Place) -> Expression:
-    top, bottom, left, right = op.reached(at.nodes[0].input)
-    even = (top, left) == (bottom, right)
-    options = {"stride": _pair(op.stride)} if op.stride != op.kernel else {}
-    options |= {"padding": _pair((top, left))} if even and (top or left) else {}
-    options |= {"ceil_mode": "True"} if op.ceil else {}
-    options |= {"count_include_pad": "False"} if op.kind == "average" and even and not op.count_padding else {}
-    pool = call("nn.MaxPool2d" if op.kind == "max" else "nn.AvgPool2d", _pair(op.kernel), **options)
-    if even:
+    sides = op.reached(at.nodes[0].input)
+    uncounted = op.kind == "average" and even(sides) and not op.count_padding
+    pool = call(
+        "nn.MaxPool2d" if op.kind == "max" else "nn.AvgPool2d",
+        _pair(op.kernel),
+        stride=_pair(op.stride) if op.stride != op.kernel else "",
+        padding=_padding(sides),
+        ceil_mode="True" if op.ceil else "",
+        count_include_pad="False" if uncounted else "",
+    )
+    if even(sides):
         return pool
-    pad = literal((left, right, top, bottom))
+    pad = _as_torch(sides)
     if op.kind == "max":
         return call("nn.Sequential", call("nn.ConstantPad2d", pad, 'float("-inf")'), pool)
     if op.count_padding:
@@ -222,15 +225,25 @@ def _pair(pair: Pair) -> str:
     return str(pair[0]) if pair[0] == pair[1] else literal(pair)
 
 
+def _padding(sides: Sides) -> str:
+    """As an option of torch's layers, which pad both sides alike or not at all."""
+    top, _, left, _ = sides
+    return _pair((top, left)) if even(sides) and (top or left) else ""
+
+
+def _as_torch(sides: Sides) -> str:
+    top, bottom, left, right = sides
+    return literal((left, right, top, bottom))
+
+
 def _activation(activation: str, inplace: bool) -> str:
     """In place only over a tensor that nobody else reads."""
     return ACTIVATIONS[activation][1].format("inplace=True" if inplace else "")
 
 
 def _batch_norm(norm: BatchNorm, module: str, width: str, helpers: Helpers) -> Expression:
-    options = {"eps": repr(norm.eps)} if norm.eps != 1e-5 else {}
-    options |= {"momentum": repr(norm.momentum)} if norm.momentum != 0.1 else {}
-    whole = call(module, width, **options)
+    eps, momentum = repr(norm.eps) if norm.eps != 1e-5 else "", repr(norm.momentum) if norm.momentum != 0.1 else ""
+    whole = call(module, width, eps=eps, momentum=momentum)
     return whole if norm.scale else call(helpers.need(layers.without_gamma), whole)
 
 
@@ -238,8 +251,8 @@ def _convolution(name: str, style: _Style, helpers: Helpers) -> str:
     """The source of the class for convolutions of this style."""
     bias = "" if style.bias == (style.norm is None) else " with bias" if style.bias else " without bias"
     words = ["zero padding"] * style.padded + [f"convolution{bias}"] + ["batch norm"] * (style.norm is not None)
-    options = {"groups": "groups"} | ({} if style.bias else {"bias": "False"})
-    conv = call("nn.Conv2d", "channels", "width", "kernel", "stride", "padding", **options)
+    given = ("channels", "width", "kernel", "stride", "padding")
+    conv = call("nn.Conv2d", *given, groups="groups", bias="" if style.bias else "False")
     body = ["        self.pad = nn.ZeroPad2d(pad)"] if style.padded else []
     body += lines(conv, 8, "self.conv = ")
     if style.norm is not None:

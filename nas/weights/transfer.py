@@ -53,29 +53,28 @@ def load_weights(network: Network, source: Mapping[str, Tensor] | str | Path, *,
     given = checked(source, "weights") if isinstance(source, Mapping) else read_weights(Path(source))
     target = network.state_dict()
     fit = _best(network, target, given)
-    heads = {key for key in target if _layer(key) in _heads(network)}
-    left = set() if head else heads
+    giving_logits = _heads(network)
+    heads = {key for key in target if _layer(key) in giving_logits}
+    there = {key: given[name] for key, name in fit.names.items() if name in given}
+    there |= {key: _without_background(value, target[key]) for key, value in there.items() if key in heads}
+    left: set[str] = set() if head else heads
     if head is None:
-        there = {key: given[fit.names[key]] for key in heads if fit.names.get(key) in given}
-        fitting = {key for key, value in there.items() if _fits(_without_background(value, target[key]), target[key])}
-        others = {_layer(key) for key in heads - fitting}
+        others = {_layer(key) for key in heads if key not in there or not _fits(there[key], target[key])}
         left = {key for key in heads if _layer(key) in others}
         for name in network.aux_weights:
             inside = {key for key in target if key.startswith(f"{name}.")}
-            left |= set() if any(fit.names.get(key) in given for key in inside) else inside
+            left |= set() if inside & there.keys() else inside
     wanted = {key: name for key, name in fit.names.items() if key not in left}
-    no_gamma = not any(name in given for key, name in wanted.items() if key.endswith(".norm.weight"))
+    no_gamma = not any(key.endswith(".norm.weight") for key in wanted.keys() & there.keys())
 
     values: dict[str, Tensor] = {}
     missing = [key for key in target if key not in fit.names and key not in left]
     misfits: dict[str, str] = {}
     for key, name in wanted.items():
-        if name in given:
-            value = _without_background(given[name], target[key]) if key in heads else given[name]
-            if _fits(value, target[key]):
-                values[key] = value
-            else:
-                misfits[key] = f"{name} {_described(given[name])} for {_described(target[key])}"
+        if key in there and _fits(there[key], target[key]):
+            values[key] = there[key]
+        elif key in there:
+            misfits[key] = f"{name} {_described(given[name])} for {_described(target[key])}"
         elif no_gamma and key.endswith(".norm.weight"):
             values[key] = torch.ones_like(target[key])
         elif not key.endswith(".num_batches_tracked"):
