@@ -326,7 +326,7 @@ class Driver:
         values: Sequence[float] | None = None,
         told: TrialState | None = None,
     ) -> None:
-        """Ends a trial, whether it was trained or not; see `proposer.End`."""
+        """Ends a trial, whether it was trained or not; `told` is what Optuna is told if the state does not say that."""
         number = trial.number
         if reason or "reason" in trial.user_attrs:  # an interruption may have left one
             trial.set_user_attr("reason", reason)

@@ -1,10 +1,9 @@
 """Asks the study for candidates until one is worth training; what is equal, too large or unfit ends at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
-from typing import Protocol
 
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -29,30 +28,17 @@ GIVE_UP_AFTER = 300  # ... and after which a space that is too large to be liste
 AT_ONCE = 25  # proposals after which other work comes first
 
 
-class End(Protocol):
-    """Ends a trial; `told` is what Optuna is told if it does not follow from the state."""
-
-    def __call__(
-        self,
-        trial: Trial,
-        state: str,
-        reason: str = "",
-        *,
-        values: Sequence[float] | None = None,
-        told: TrialState | None = None,
-    ) -> None: ...
-
-
 @dataclass
 class Proposer:
-    """`exhausted` says why nothing new can be proposed any more; empty while it can."""
+    """`end` ends a trial, as a `Driver` does. `exhausted` says why nothing new can be proposed any more; empty while it
+    can."""
 
     study: optuna.Study
     ledger: Ledger
     space: Space
     options: SearchOptions
     seed: int
-    end: End
+    end: Callable[..., None]
     exhausted: str = ""
     known: Known = field(init=False)
     _useless: int = 0  # proposals in a row that were not trained
