@@ -59,12 +59,15 @@ def test_refused_input_is_one_line_and_writes_nothing(
     assert [path.name for path in folder.iterdir()] == ["broken.yaml"]
 
 
-@pytest.mark.parametrize("verb", ["draw", "describe"])
-def test_pictures_and_tables_import_no_torch(verb: str, folder: Path) -> None:
-    code = (
-        f"import sys; from nas.__main__ import main; main([{verb!r}, 'googlenet']); assert 'torch' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=folder)
+def test_commands_on_networks_and_spaces_import_no_torch(folder: Path) -> None:
+    stem = "{op: conv, name: stem, width: {choice: [2, 3]}, kernel: 1}"
+    own = f"architecture: {{network: [{stem}, {{op: global_pool}}, {{op: linear, width: classes}}]}}"
+    (folder / "own.yaml").write_text(own, encoding="utf-8")
+    space = ["space", "own.yaml", "--samples", "2", "--draw", "pictures"]
+    lines = [["draw", "googlenet"], ["describe", "googlenet"], space]
+    code = f"import sys; from nas.__main__ import main; print(*map(main, {lines})); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=folder)
+    assert done.stdout.splitlines()[-2:] == ["0 0 0", "False"]
 
 
 def test_output_that_nobody_reads_to_its_end_is_no_error() -> None:

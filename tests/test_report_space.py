@@ -1,7 +1,5 @@
 """`python -m nas space`: what it says of a space, what it draws, and what it refuses."""
 
-import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -114,14 +112,6 @@ def test_refused_input_is_one_line(
     assert line.startswith("error: ")
     assert expected in line
     assert [path.name for path in folder.iterdir()] == ["own.yaml"]
-
-
-def test_no_torch_is_imported(folder: Path) -> None:
-    code = (
-        "import sys; from nas.__main__ import main; "
-        "assert main(['space', 'own.yaml', '--samples', '5', '--draw', 'p']) == 0; assert 'torch' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=folder)
 
 
 def test_a_quantile_is_a_value_that_was_there() -> None:
