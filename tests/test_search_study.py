@@ -15,7 +15,9 @@ from optuna.pruners import NopPruner
 from optuna.samplers import RandomSampler
 
 from nas.errors import InputError
-from nas.search.study import JOURNAL, held, load_study, open_study, trials
+from nas.search.objectives import Objectives
+from nas.search.pruning import COSTS
+from nas.search.study import IDENTITY, JOURNAL, held, is_shared, load_study, open_study, pinned, trials
 
 PIN = {
     "search": {"architecture": {"network": [{"op": "conv", "name": "a", "width": {"choice": [1, 2]}}]}},
@@ -53,6 +55,21 @@ def test_a_study_is_made_once_and_opened_again(tmp_path: Path) -> None:
         ({"sampler": {"n": 1}}, "sampler.n: nothing in the study, 1 asked for now"),
         ({"data": {}}, 'data.name: "digits" in the study, nothing asked for now'),
         ({"study": {"seed": False}}, "study.seed: 0 in the study, false asked for now"),
+        (
+            {"study": {}},
+            "0 in the study, nothing asked for now\n  study: nothing in the study, {} asked for now",
+        ),
+        ({"data": {"name": "Größen", "fingerprint": "f"}}, 'data.name: "digits" in the study, "Größen" asked for now'),
+        (
+            {"search": {"architecture": {"network": [{"op": "conv", "width": {"int": [1, 2]}}]}}},
+            '\n  search.architecture.network.0.width: nothing in the study, {"int": [1, 2]} asked for now',
+        ),
+        (
+            {"search": {"architecture": {"network": [[{"op": "conv"}]]}, "lr": {"float": [0, 1], "log": True}}},
+            '\n  search.architecture.network.0.0.op: nothing in the study, "conv" asked for now'
+            '\n  search.lr: nothing in the study, {"float": [0, 1], "log": true} asked for now',
+        ),
+        ({"data": {"name": "digits", "fingerprint": ["f", 1]}}, '"f" in the study, ["f", 1] asked for now'),
     ],
 )
 def test_another_pin_is_refused_with_what_differs_and_changes_nothing(
@@ -71,6 +88,30 @@ def test_of_many_differences_the_first_are_listed(tmp_path: Path) -> None:
     opened(tmp_path, {"training": {f"k{number}": 0 for number in range(9)}})
     with pytest.raises(InputError, match="and 3 more"):
         opened(tmp_path, {"training": {f"k{number}": 1 for number in range(9)}})
+
+
+def test_six_differences_are_all_listed_each_in_ninety_characters(tmp_path: Path) -> None:
+    opened(tmp_path, {"training": {f"k{number}": "a" * 200 for number in range(6)}})
+    with pytest.raises(InputError) as refused:
+        opened(tmp_path, {"training": {f"k{number}": 1 for number in range(6)}})
+    assert str(refused.value).count(f': "{"a" * 89} in the study, 1 asked for now') == 6
+    assert "more" not in str(refused.value)
+
+
+def test_a_study_opened_again_is_the_same_with_the_sampler_and_pruner_it_is_given(tmp_path: Path) -> None:
+    objectives = Objectives(("accuracy", "macs"))
+    for _ in range(2):
+        sampler, pruner = RandomSampler(seed=0), NopPruner()
+        study = open_study(tmp_path / "several", "study", PIN, sampler, pruner, objectives=objectives)
+        assert (study.sampler, study.pruner) == (sampler, pruner)
+        assert study.directions == objectives.directions
+        assert (study.study_name, study.user_attrs[COSTS], pinned(study)) == ("study", ["macs"], PIN)
+        assert len(study.user_attrs[IDENTITY]) == 12
+        assert study.user_attrs[IDENTITY] == load_study(tmp_path / "several").user_attrs[IDENTITY]
+    alone = opened(tmp_path / "alone")
+    assert COSTS not in alone.user_attrs
+    assert alone.user_attrs[IDENTITY] != study.user_attrs[IDENTITY]
+    assert not is_shared(alone)
 
 
 def test_the_order_of_keys_and_a_round_trip_make_no_other_pin(tmp_path: Path) -> None:
