@@ -5,7 +5,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from documents import HEAD, conv, document, side_by_side
+from documents import HEAD, build, conv, document, side_by_side
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from shipped_spaces import SPACES, load
@@ -191,7 +191,7 @@ def test_names_and_the_order_of_branches_and_ways_of_writing_are_free() -> None:
         cells={"a": side_by_side(near=near, pool=pool)},
     )
     mine = side_by_side(first=[{"op": "pool", "kind": "max"}], second=[conv(4, 3), {"op": "identity"}, conv(4, 3)])
-    written_out = Architecture.from_document(document({"op": "chain", "chain": [mine, mine]}, *HEAD))
+    written_out = build({"op": "chain", "chain": [mine, mine]})
     assert match_digest(space, written_out) == {
         "network.stage.depth": 2,
         "cells.a.branches.near.reduce.width": "absent",
@@ -214,7 +214,7 @@ def test_names_and_the_order_of_branches_and_ways_of_writing_are_free() -> None:
 )
 def test_a_network_that_is_not_in_the_space_is_refused_with_the_nearest_it_came_to(network: Any, told: str) -> None:
     with pytest.raises(NoMatch) as refused:
-        match_digest(space_of(TWO), Architecture.from_document(document(*network, *HEAD)))
+        match_digest(space_of(TWO), build(*network))
     assert str(refused.value).startswith("the network is not in the space: ")
     assert told in str(refused.value)
 
@@ -224,4 +224,4 @@ def test_the_search_gives_up_in_the_end() -> None:
     space = space_of({**side_by_side(**branches), "name": "x"})
     other = side_by_side(**{f"b{index}": [conv(2, 3)] for index in range(5)}, b=[conv(3, 3)])
     with pytest.raises(InputError, match="cannot be told in 50 steps"):
-        match_digest(space, Architecture.from_document(document(other, *HEAD)), budget=50)
+        match_digest(space, build(other), budget=50)

@@ -4,7 +4,7 @@ import sys
 from xml.etree import ElementTree
 
 import pytest
-from documents import HEAD, build, conv, document, side_by_side
+from documents import build, conv, side_by_side
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,7 +45,7 @@ def test_a_picture_describes_itself_for_those_who_cannot_see_it() -> None:
 def test_the_name_of_a_cell_is_harmless(name: str) -> None:
     try:
         cells = {name: side_by_side(one=[conv(4, 1)], two=[])}
-        architecture = Architecture.from_document(document({"op": "cell", "cell": name}, *HEAD, cells=cells))
+        architecture = build({"op": "cell", "cell": name}, cells=cells)
     except InputError:
         return
     checked(draw(architecture, title=name))

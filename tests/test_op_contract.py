@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
-from documents import HEAD, conv, document
+from documents import build, conv, side_by_side
 from op_contract import CHECKS, Case
 from pages import ROOT, commands_of, registered, written
 
-from nas.architecture import Architecture
 from nas.architecture.ops import OPS, Aux, Branches, Cell, Chain, Graph, Op, Residual
 from nas.architecture.own_ops import import_own, register
 from nas.errors import InputError
@@ -94,23 +93,18 @@ def test_every_leaf_of_the_language_is_listed() -> None:
 
 def test_an_op_that_stands_for_others_is_what_it_stands_for() -> None:
     spelled = [conv("in", 5, groups="in"), conv(4, 1)]
-    short = document({"op": "separable", "width": 4, "kernel": 5}, *HEAD)
-    assert Architecture.from_document(short).digest == Architecture.from_document(document(*spelled, *HEAD)).digest
+    assert build({"op": "separable", "width": 4, "kernel": 5}).digest == build(*spelled).digest
 
 
 def test_a_width_multiplier_scales_the_fields_that_an_op_names() -> None:
-    built = Architecture.from_document(document({"op": "separable", "width": 8}, *HEAD, width_multiplier=0.5))
+    built = build({"op": "separable", "width": 8}, width_multiplier=0.5)
     assert built.plan.children[0].output[0] == 4
 
 
 def test_branches_before_an_op_that_keeps_the_order_of_channels_have_none() -> None:
     sides = {"a": [conv(2, 3)], "b": [conv(4, 1)]}
     digests = [
-        Architecture.from_document(
-            document(
-                {"op": "branches", "branches": {name: sides[name] for name in order}}, {"op": "squeeze_excite"}, *HEAD
-            )
-        ).digest
+        build(side_by_side(**{name: sides[name] for name in order}), {"op": "squeeze_excite"}).digest
         for order in ("ab", "ba")
     ]
     assert digests[0] == digests[1]
@@ -127,7 +121,7 @@ class NoOp:
 
 def test_an_op_without_a_layer_can_be_priced_but_not_built() -> None:
     register("forgotten", Forgotten)
-    built = Architecture.from_document(document({"op": "forgotten"}, *HEAD))
+    built = build({"op": "forgotten"})
     with pytest.raises(InputError, match=r"the op 'forgotten' has no layer; register it with one"):
         build_network(built)
     register("forgotten", Forgotten, layer="no_such_module:f")
