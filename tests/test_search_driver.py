@@ -20,7 +20,6 @@ from pool_parts import alive, wait_until
 from search_parts import Finished, driver, ran, rows, searching, tiny_space, without_time
 from search_targets import ALIKE, DIES, DIES_ONCE, NO_MEMORY, RAISES, SLOW, TOO_LARGE
 
-import nas.search.proposer
 from nas.search.attempts import LEAST_MICRO_BATCH
 from nas.search.driver import Stop
 from nas.search.options import Budget
@@ -140,17 +139,6 @@ def test_a_budget_that_nothing_fits_ends_the_search_with_a_line(tmp_path: Path) 
     assert "every document of the space has been looked at: nothing else is new and fits" in said.getvalue()
 
 
-def test_a_large_space_of_which_nothing_fits_ends_after_enough_proposals(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(nas.search.proposer, "GIVE_UP_AFTER", 40)
-    said = StringIO()
-    endless = tiny_space(lr={"float": [0.01, 0.02]})
-    running = ran(tmp_path, 3, endless, budget=Budget(macs=1), said=said)
-    assert running.progress.counts == {"infeasible": 40}
-    assert "no new candidate in 40 proposals" in said.getvalue()
-
-
 def test_a_small_space_is_trained_to_its_last_candidate_and_then_ends(tmp_path: Path) -> None:
     running = ran(tmp_path, 99, slots=2)
     table = rows(running)
@@ -192,24 +180,6 @@ def test_a_twin_of_a_candidate_in_training_waits_for_its_value(tmp_path: Path) -
         assert twin.intermediate_values == original.intermediate_values
         assert twin.datetime_complete >= original.datetime_complete
     assert any(twin.datetime_start < trials(study)[twin.user_attrs["twin_of"]].datetime_complete for twin in twins)
-
-
-def test_an_architecture_gets_no_more_settings_than_allowed(tmp_path: Path) -> None:
-    for allowed in (1, 2):
-        space = tiny_space(width=4, lr={"choice": [0.01, 0.02, 0.03]})
-        running = ran(tmp_path / str(allowed), 99, space, per_architecture=allowed)
-        table = rows(running)
-        complete = Counter(row["digest"] for row in table if row["state"] == "complete")
-        assert set(complete.values()) == {allowed}
-        assert complete.keys() == running.found.architectures
-        assert len(complete) == 2
-        reasons = {row["reason"].rstrip("0123456789") for row in table if row["state"] == "twin"}
-        assert "has the architecture of trial " in reasons
-        values = {digest: [r["value"] for r in table if r["digest"] == digest] for digest in complete}
-        twins = {int(row["number"]) for row in table if row["state"] == "twin"}
-        assert not {trials(running.study)[number].user_attrs["twin_of"] for number in twins} & twins
-        others = [row for row in table if row["reason"].startswith("has the architecture")]
-        assert all(row["value"] in values[row["digest"]] for row in others)
 
 
 def test_a_candidate_whose_process_dies_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
@@ -273,14 +243,6 @@ def test_pruned_candidates_count_and_are_never_best(tmp_path: Path) -> None:
     assert running.found.best is None
     assert not found
     assert all(row["value"] for row in table if row["state"] == "pruned")
-
-
-def test_a_document_that_is_wrong_in_itself_is_a_failed_trial(tmp_path: Path) -> None:
-    wrong = {"op": "chain", "name": "body", "chain": {"choice": {"right": [], "wrong": [{"op": "no such"}]}}}
-    running = ran(tmp_path, 1, tiny_space(network=wrong, lr={"choice": [0.01, 0.02]}), failures=20)
-    table = rows(running)
-    assert running.progress.counted == 1
-    assert all("no op 'no such'" in row["reason"] for row in table if row["state"] == "failed")
 
 
 def test_the_best_is_the_first_of_the_highest_and_is_told_at_once(tmp_path: Path) -> None:
