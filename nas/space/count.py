@@ -11,7 +11,7 @@ from nas.space.filling import named_cell, role_below
 from nas.space.grouping import Group, groups
 from nas.space.holes import Alternatives, Choice, Hole, Parameters, Real, Scalar, is_hole, own
 from nas.space.influence import influences
-from nas.space.paths import item_path, join
+from nas.space.paths import cell_of, item_path, join
 from nas.space.space import SECTIONS, Space
 from nas.space.suggest import Recorded, first
 
@@ -87,7 +87,6 @@ class _Counting:
     fixed: Mapping[str, Scalar]
     random: Random | None
     ranges: dict[str, None] = field(default_factory=dict)
-    cell: str = ""
     cells: frozenset[str] = frozenset()
     answers: dict[tuple[str, frozenset[object]], Uses | None] = field(default_factory=dict)
 
@@ -107,7 +106,7 @@ class _Counting:
         match node:
             case dict() if is_conditional(node):
                 conditional = read_conditional(node, path)
-                yes, no = self._split(conditional.test, ways)
+                yes, no = self._split(conditional.test, cell_of(path), ways)
                 then = self.fold(conditional.then, path, role, yes)
                 otherwise = self.fold(conditional.otherwise, join(path, "else"), role, no)
                 return self._together([*then.items(), *otherwise.items()])
@@ -143,9 +142,7 @@ class _Counting:
                     done.append((_State((), state.told), way))
             filled: list[tuple[_State, _Way]] = []
             for name, some in by_name.items():
-                self.cell = join(path, name)
-                filled += self.fold(cells[name], self.cell, "", some).items()
-            self.cell = ""
+                filled += self.fold(cells[name], join(path, name), "", some).items()
             ways = self._together(filled)
             position += 1
         return self._together(done)
@@ -193,8 +190,8 @@ class _Counting:
         used = [state if name in state.used else replace(state, used=(*state.used, name)) for state in ways]
         return self._together(zip(used, ways.values(), strict=True))
 
-    def _split(self, test: Test, ways: _Ways) -> tuple[_Ways, _Ways]:
-        """The ways in which the test holds, and the others."""
+    def _split(self, test: Test, cell: str, ways: _Ways) -> tuple[_Ways, _Ways]:
+        """The ways in which the test of a condition in the cell holds, and the others."""
         yes: dict[_State, _Way] = {}
         no: dict[_State, _Way] = {}
         for state, way in ways.items():
@@ -202,18 +199,18 @@ class _Counting:
                 case OnParameter():  # one that was not asked for does not hold either
                     holds = test in state.told
                 case _:
-                    uses = self._uses(state, way)
+                    uses = self._uses(cell, state, way)
                     if uses is None:
                         continue
                     holds = test.holds(uses)
             (yes if holds else no)[state] = way
         return yes, no
 
-    def _uses(self, state: _State, way: _Way) -> Uses | None:
-        """What the context says of the present cell; None if the document does not fit together."""
-        key = (self.cell, state.told)
+    def _uses(self, cell: str, state: _State, way: _Way) -> Uses | None:
+        """What the context says of the cell; None if the document does not fit together."""
+        key = (cell, state.told)
         if key not in self.answers:
-            self.answers[key] = self.space.uses(Recorded(way.example, first), self.context).get(self.cell)
+            self.answers[key] = self.space.uses(Recorded(way.example, first), self.context).get(cell)
         return self.answers[key]
 
     def _together(self, ways: Iterable[tuple[_State, _Way]]) -> _Ways:

@@ -106,18 +106,17 @@ def read_hole(node: Mapping[str, Any], place: str) -> Hole:
         raise InputError(f"{place}: a hole is one of choice, int and float, not {' and '.join(kinds)} at once")
     kind = kinds[0]
     refuse_unknown(place, f"field of a hole of kind {kind}", node, _FIELDS[kind])
-    match kind:
-        case "choice":
-            return _read_choice(node["choice"], place)
-        case "int":
-            low, high = _read_range(node["int"], place)
-            return _read_integer(low, high, node.get("step", 1), _read_log(node, place), place)
-        case _:
-            low, high = _read_range(node["float"], place)
-            log = _read_log(node, place)
-            if log and low <= 0:
-                raise InputError(f"{place}: a logarithmic range starts above 0, not at {low!r}")
-            return Real(float(low), float(high), log)
+    if kind == "choice":
+        return _read_choice(node["choice"], place)
+    low, high = _read_range(node[kind], place)
+    log = node.get("log", False)
+    if not isinstance(log, bool):
+        raise InputError(f"{place}: log is true or false; got {log!r}")
+    if kind == "int":
+        return _read_integer(low, high, node.get("step", 1), log, place)
+    if log and low <= 0:
+        raise InputError(f"{place}: a logarithmic range starts above 0, not at {low!r}")
+    return Real(float(low), float(high), log)
 
 
 def _read_choice(options: Any, place: str) -> Choice | Alternatives:
@@ -163,10 +162,3 @@ def _read_integer(low: float, high: float, step: object, log: bool, place: str) 
     if log and (step != 1 or low < 1):
         raise InputError(f"{place}: a logarithmic int range starts at 1 or above and has no step")
     return Integer(low, high - (high - low) % step, step, log)
-
-
-def _read_log(node: Mapping[str, Any], place: str) -> bool:
-    log = node.get("log", False)
-    if not isinstance(log, bool):
-        raise InputError(f"{place}: log is true or false; got {log!r}")
-    return log

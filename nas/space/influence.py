@@ -7,6 +7,7 @@ from random import Random
 
 from nas.space.conditions import Context, Uses
 from nas.space.holes import Parameters, Scalar
+from nas.space.paths import cell_of
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest
 
@@ -25,7 +26,7 @@ def influences(space: Space, context: Context | None) -> frozenset[str]:
     """
     found: set[str] = set()
     for cell, told in _told(space, context).items():
-        tests = [test for path, test in space.contexts if _cell(path) == cell]
+        tests = [test for path, test in space.contexts if cell_of(path) == cell]
         answers = [(made, None if uses is None else tuple(test.holds(uses) for test in tests)) for made, uses in told]
         found.update(_deciding(answers, f"{cell}."))
     return frozenset(found)
@@ -35,17 +36,11 @@ def settled(space: Space, context: Context | None) -> dict[str, bool]:
     """The conditions on a context that were answered alike in all random documents: their paths and answers."""
     found: dict[str, bool] = {}
     for path, test in space.contexts:
-        told = _told(space, context).get(_cell(path), ())
+        told = _told(space, context).get(cell_of(path), ())
         answers = {None if uses is None else test.holds(uses) for _, uses in told}
         if answers in ({True}, {False}):
             found[path] = True in answers
     return found
-
-
-def _cell(path: str) -> str:
-    """The path of the cell that holds the condition at `path`; "" outside of cells."""
-    words = path.split(".")
-    return ".".join(words[:2]) if words[0] == "cells" else ""
 
 
 @lru_cache(maxsize=16)

@@ -9,7 +9,7 @@ from nas.errors import InputError
 from nas.space.conditions import Context, OnParameter, Test, is_conditional, is_open, read_conditional
 from nas.space.filling import is_complete, used_cells
 from nas.space.holes import Alternatives, Hole, Integer, Parameters, Real, Scalar, is_hole, own, same
-from nas.space.paths import find, item_path, join
+from nas.space.paths import cell_of, find, item_path, join
 from nas.space.references import SCALING, is_reference, resolve_references
 from nas.space.space import SECTIONS, Space
 from nas.space.suggest import Recorded, first
@@ -47,7 +47,7 @@ class _Part:
     """A node of the space and what stands for it in the document.
 
     `path` begins the names of its holes; `place` is where it is in the document, which has no words for what was
-    chosen; references lead into `root`; `cell` is the path of the cell around it, or "".
+    chosen; references lead into `root`.
     """
 
     node: Any
@@ -55,7 +55,6 @@ class _Part:
     path: str
     place: str
     root: Any
-    cell: str = ""
 
     def chosen(self, node: Any, word: str) -> "_Part":
         """What a choice puts in this place; `word` is its own in the path."""
@@ -201,8 +200,7 @@ class _Matching:
         elif name not in there:
             self.furthest.ends(way, part.key("cells"), f"lacks {name!r}, which is used")
         else:
-            cell = part.key("cells").key(name)
-            for gone in self.ways(replace(cell, cell=cell.path), way):
+            for gone in self.ways(part.key("cells").key(name), way):
                 yield from self._cells(part, gone, (*done, name))
 
     def _reference(self, part: _Part, way: _Way) -> Iterator[_Way]:
@@ -230,7 +228,7 @@ class _Matching:
                 told = {**way.closed, **way.parameters}
                 return name in told and test.holds(told[name])
             case _:
-                uses = self.space.uses(Recorded(way.parameters, first), self.context).get(part.cell)
+                uses = self.space.uses(Recorded(way.parameters, first), self.context).get(cell_of(part.path))
                 return uses is not None and test.holds(uses)
 
     def _values(self, node: Any, path: str) -> Iterator[tuple[Any, Parameters]]:

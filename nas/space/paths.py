@@ -21,6 +21,12 @@ def item_path(path: str, item: object) -> str:
     return join(path, item["name"]) if isinstance(item, dict) and isinstance(item.get("name"), str) else path
 
 
+def cell_of(path: str) -> str:
+    """The path of the cell that a path leads into, such as `cells.normal`; "" outside of cells."""
+    words = path.split(".")
+    return ".".join(words[:2]) if words[0] == "cells" else ""
+
+
 def find(document: Any, path: str) -> Any:
     """The value at `path`. Raises `InputError` naming the words there are where the path leaves the document."""
     container, key = _locate(document, path)
