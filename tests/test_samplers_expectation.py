@@ -139,7 +139,7 @@ def test_screened_failed_and_infeasible_trials_are_told_apart(catalogue: Catalog
     ]
     for one, (state, broken) in zip(some, ends, strict=True):
         add(study, one, state=state, user_attrs={SCREEN: 0.25}, constraints=broken)
-    found = history(study, None, catalogue)
+    found = history(study, catalogue)
     assert [trial.brief for trial in found] == [-0.25, None, None, -0.25]
     assert [trial.screened for trial in found] == [True, False, False, False]
 
@@ -188,7 +188,7 @@ def test_infeasible_trials_say_where_others_will_be_infeasible_and_nothing_of_ac
         else:
             study.tell(trial, width)
     drawn = [one for one in (catalogue.random(Random(seed)) for seed in range(50)) if one is not None]
-    past = history(study, None, catalogue)
+    past = history(study, catalogue)
     model = feasibility(past, drawn)
     assert model is not None
     wide = np.array([one.parameters["network.body.width"] > 8 for one in drawn])

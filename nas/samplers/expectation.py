@@ -127,7 +127,7 @@ def believed(study: Study, catalogue: Catalogue) -> dict[int, float]:
     and what came of it, on a scale of its own: the model alone is no judge either, as what it cannot explain is not all
     noise. Trials without a value are left out, and of more than `OBSERVED` those that the model is not given.
     """
-    past = [trial for trial in history(study, None, catalogue) if trial.looked is not None]
+    past = [trial for trial in history(study, catalogue) if trial.looked is not None]
     ended = [trial for trial in past if trial.values is not None]
     ended = [ended[place] for place in _chosen(_first(ended))]
     if not ended:
@@ -143,7 +143,7 @@ def hoped(study: Study, catalogue: Catalogue, numbers: Collection[int]) -> dict[
 
     For one objective. Empty as long as no trial has been trained in full.
     """
-    past = [trial for trial in history(study, None, catalogue) if trial.looked is not None]
+    past = [trial for trial in history(study, catalogue) if trial.looked is not None]
     past = [replace(trial, runs=trial.runs and trial.number not in numbers) for trial in past]
     known = [trial for trial in past if trial.values is not None or trial.runs or trial.screened]
     values = _first(known)

@@ -38,8 +38,8 @@ class Past:
 
 def history(
     study: Study,
-    trial: FrozenTrial | None,
     catalogue: Catalogue,
+    trial: FrozenTrial | None = None,
     plans: Mapping[int, Mapping[str, Scalar]] | None = None,
 ) -> list[Past]:
     """The trials before and beside `trial` (None: all), oldest first.

@@ -4,7 +4,7 @@ White et al. 2021, "Exploring the loss landscape in neural architecture search",
 the best, and without repeats.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial
@@ -14,6 +14,7 @@ from nas.architecture.plan import ShapeError
 from nas.samplers.catalogue import Looked
 from nas.samplers.history import Past
 from nas.samplers.planned import PlannedSampler, keys
+from nas.space.holes import Scalar
 from nas.space.operators import neighbours
 
 START = "local_search:start"
@@ -24,23 +25,23 @@ class LocalSearchSampler(PlannedSampler):
     """Compares trials by the first objective."""
 
     def propose(self, study: Study, trial: FrozenTrial, past: Sequence[Past]) -> Looked | None:
-        centre = self._centre(study, past)
-        if centre is None:
-            study._storage.set_trial_system_attr(trial._trial_id, START, True)
-            return None
-        taken = keys(past)
-        around = neighbours(self.catalogue.space, centre.parameters, context, adjacent=True, random=self.random)
-        try:
-            near = list(around)
-        except ShapeError:
-            near = []
-        self.random.shuffle(near)
-        for parameters in near:
+        centre, taken = self._centre(study, past), keys(past)
+        for parameters in self._around(centre) if centre else ():
             looked = self.catalogue.look(parameters)
             if looked is not None and looked.key not in taken:
                 return looked
         study._storage.set_trial_system_attr(trial._trial_id, START, True)
         return None
+
+    def _around(self, centre: Looked) -> Sequence[Mapping[str, Scalar]]:
+        """Its neighbours in a random order."""
+        around = neighbours(self.catalogue.space, centre.parameters, context, adjacent=True, random=self.random)
+        try:
+            near = list(around)
+        except ShapeError:
+            return ()
+        self.random.shuffle(near)
+        return near
 
     def _centre(self, study: Study, past: Sequence[Past]) -> Looked | None:
         """Where the search has come to since it last started."""

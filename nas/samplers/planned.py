@@ -53,7 +53,7 @@ class PlannedSampler(BaseSampler):
         if "fixed_params" in trial.system_attrs:
             return self._completed(given)
         plans = dict(self._plans)  # before the trials are read, as one that ends meanwhile takes its plan away
-        past = history(study, trial, self.catalogue, plans)
+        past = history(study, self.catalogue, trial, plans)
         looked = self.propose(study, trial, past) or self.new(past)
         plan = looked.parameters if looked else self._completed({})
         if any(plan.get(name, value) != value for name, value in given.items()):
