@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from nas.drawing import draw, png
-from nas.errors import InputError, unknown
+from nas.errors import InputError, refuse_unknown
 from nas.export.card import card
 from nas.export.python import python_source
 from nas.export.source import WEIGHTS, Source
@@ -84,9 +84,7 @@ def export(
         InputError: no such format, a format whose extra is not installed, weights that are missing or do not fit, or
             a folder that cannot be written.
     """
-    for name in formats:
-        if name not in FORMATS:
-            raise unknown("--to", "format", name, FORMATS)
+    refuse_unknown("--to", "format", formats, list(FORMATS))
     if is_study(folder):
         raise InputError(f"--out: {folder} is the folder of a study; choose another")
     weights = weights or source.weights

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from nas.data.decode import FITS
-from nas.errors import InputError, unknown
+from nas.errors import InputError, need_one_of
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,6 @@ def recorded(record: Mapping[str, Any], place: str) -> Preprocessing | None:
     if not all(isinstance(each, int | float) and math.isfinite(each) for each in (*mean, *std)) or 0 in std:
         raise InputError(f"{place}: mean and std are numbers, std not 0; got {mean!r:.60} and {std!r:.60}")
     fit = given.get("fit", "crop")
-    if fit not in FITS:
-        raise unknown(f"{place}.fit", "fit", fit, FITS)
+    need_one_of(f"{place}.fit", "fit", fit, FITS)
     numbers = tuple(map(float, mean)), tuple(map(float, std))
     return Preprocessing((height, width), channels, *numbers, tuple(map(str, names)), str(fit))

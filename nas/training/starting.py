@@ -38,15 +38,4 @@ def tried(
     built = Architecture.from_document(architecture)
     network = build_network(built, in_channels=channels, classes=classes, input_size=(size[0], size[1]), aux=True)
     loaded = load_weights(network, weights, head=None)
-    counts = ".num_batches_tracked"
-    said = [f"{loaded.naming} names"]
-    if new := dict.fromkeys(key.rsplit(".", 1)[0] for key in loaded.fresh if not key.endswith(counts)):
-        said.append(f"drawn anew: {_listed(list(new))}")
-    if loaded.unused:
-        said.append(f"not used of it: {_listed(loaded.unused)}")
-    return f"starts from {weights} ({'; '.join(said)})"
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:6])
-    return f"{shown} and {len(names) - 6} more" if len(names) > 6 else shown
+    return f"starts from {weights} ({loaded})"

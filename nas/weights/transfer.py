@@ -15,6 +15,8 @@ from nas.weights.names import Naming, namings
 BACKGROUND_CLASSES = 1001
 """Outputs of checkpoints that come from TensorFlow: background at index 0, then ImageNet's classes."""
 
+COUNTS = ".num_batches_tracked"
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -23,6 +25,14 @@ class Loaded:
     naming: str
     fresh: tuple[str, ...]
     unused: tuple[str, ...]
+
+    def __str__(self) -> str:
+        said = [f"{self.naming} names"]
+        if new := dict.fromkeys(key.rpartition(".")[0] for key in self.fresh if not key.endswith(COUNTS)):
+            said.append(f"drawn anew: {_listed(list(new))}")
+        if self.unused:
+            said.append(f"not used of it: {_listed(self.unused)}")
+        return "; ".join(said)
 
 
 @dataclass(frozen=True)
@@ -77,7 +87,7 @@ def load_weights(network: Network, source: Mapping[str, Tensor] | str | Path, *,
             misfits[key] = f"{name} {_described(given[name])} for {_described(target[key])}"
         elif no_gamma and key.endswith(".norm.weight"):
             values[key] = torch.ones_like(target[key])
-        elif not key.endswith(".num_batches_tracked"):
+        elif not key.endswith(COUNTS):
             missing.append(name)
     known = set(fit.names.values())
     unused = tuple(name for name in given if name not in known)
