@@ -235,6 +235,12 @@ def test_branches_have_no_order_before_a_residual_however_its_body_is_wrapped(bo
     assert digest(*a_b()[1], {"op": "residual", "body": body}, conv(), cells={"x": conv(6)}) == written_out
 
 
+def test_branches_have_no_order_before_a_residual_whose_body_ends_in_several_copies_of_a_cell() -> None:
+    residual = {"op": "residual", "body": {"op": "cell", "cell": "x", "depth": 2}}
+    one, other = (digest(*ops, residual, conv(), cells={"x": conv(6)}) for ops in a_b())
+    assert one == other == digest(*a_b()[0], {"op": "residual", "body": [conv(6), conv(6)]}, conv())
+
+
 def test_branches_have_no_order_before_flatten_and_a_linear_layer() -> None:
     head = [{"op": "flatten"}, {"op": "l2_norm"}, {"op": "linear", "width": "classes"}]
     one, other = (Architecture.from_document(document(*ops, *head)) for ops in a_b())
@@ -252,6 +258,10 @@ def test_the_digest_stays_as_it_is() -> None:
     """Studies are stored under it: a change here makes them forget what they have trained."""
     body = [{"op": "residual", "body": conv(8, 5, form="fork", norm={"eps": 1e-3}), "projection": True}, MAX, LRN]
     assert digest(conv(8, 3, padding=[0, 1, 2, 0]), *body) == "86228c48d968d95a"
+    shortcut = {"op": "residual", "body": conv(4), "shortcut": conv(4, 1), "scale": 0.5, "activation": "none"}
+    aux = {"op": "aux", "chain": AUX, "weight": 0.4}
+    plain = [{"op": "norm"}, {"op": "channel_affine", "scale": [1, 2, 3, 4]}, {"op": "dropout", "rate": 0.1}]
+    assert digest(side_by_side(b=MAX, a=conv(2)), shortcut, aux, *plain) == "88c3b1b66fbeae86"
 
 
 @pytest.fixture(scope="module", autouse=True)
