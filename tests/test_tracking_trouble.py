@@ -139,3 +139,15 @@ def test_data_that_the_server_refuses_is_told_once_and_kept(study, monkeypatch):
     assert told == ["W&B goes on offline: the server is too slow or refuses data"]
     assert "wandb sync --include-online" in tracker.where()
     assert [measured(run) for run in on_disk(study)] == [[{"_step": 1, "loss": 1.0}]] * 3
+
+
+def test_runs_that_cannot_even_be_written_are_left_out_and_told_once(study, monkeypatch):
+    def refuse(**settings):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("wandb.init", refuse)
+    told = []
+    tracker = tracker_of(study, told.append)
+    one_candidate(tracker)
+    assert told == ["W&B misses the study: no space left"]
+    assert on_disk(study) == []
