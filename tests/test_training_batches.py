@@ -95,18 +95,23 @@ def test_evaluation_batches_are_small_on_a_cpu_and_large_elsewhere(side, cpu, ot
         assert EvaluationBatches(pixels, Steps(1, 7)).batch_size == size
 
 
+without = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+
+
 @pytest.mark.parametrize("recipe", [PLAIN, AUGMENTED])
-def test_large_memory_mapped_images_stay_on_disk_and_give_the_same_batches(tmp_path, monkeypatch, recipe):
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, without])])
+def test_large_memory_mapped_images_stay_on_disk_and_give_the_same_batches(tmp_path, monkeypatch, recipe, device):
     whole = small_data()
     np.save(tmp_path / "images.npy", whole.train.images)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
     splits = {"train": (mapped, whole.train.labels), "val": (whole.val.images, whole.val.labels)}
     data = image_data("mapped", splits, whole.class_names)
-    expected = list(training_batches(pixels(), recipe))
-    assert same(training_batches(Pixels(data.train, data.mean, data.std, CPU), recipe), expected)
+    there = data.mean, data.std, torch.device(device)
+    expected = list(training_batches(Pixels(whole.train, *there), recipe))
+    assert same(training_batches(Pixels(data.train, *there), recipe), expected)
     monkeypatch.setattr("nas.training.batches.IN_MEMORY", 0)
     monkeypatch.setattr("nas.training.batches._in_memory", None)
-    assert same(training_batches(Pixels(data.train, data.mean, data.std, CPU), recipe), expected)
+    assert same(training_batches(Pixels(data.train, *there), recipe), expected)
 
 
 def test_the_arrays_stay_as_they_are():
