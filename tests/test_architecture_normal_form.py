@@ -259,7 +259,7 @@ def test_the_digest_stays_as_it_is() -> None:
     body = [{"op": "residual", "body": conv(8, 5, form="fork", norm={"eps": 1e-3}), "projection": True}, MAX, LRN]
     assert digest(conv(8, 3, padding=[0, 1, 2, 0]), *body) == "86228c48d968d95a"
     shortcut = {"op": "residual", "body": conv(4), "shortcut": conv(4, 1), "scale": 0.5, "activation": "none"}
-    aux = {"op": "aux", "chain": AUX, "weight": 0.4}
+    aux = {"op": "aux", "chain": HEAD, "weight": 0.4}
     plain = [{"op": "norm"}, {"op": "channel_affine", "scale": [1, 2, 3, 4]}, {"op": "dropout", "rate": 0.1}]
     assert digest(side_by_side(b=MAX, a=conv(2)), shortcut, aux, *plain) == "88c3b1b66fbeae86"
 

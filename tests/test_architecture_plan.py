@@ -138,7 +138,7 @@ def test_a_plan_can_be_made_for_another_input_and_refused_for_one_too_small() ->
 def test_an_aux_head_reads_its_tap_and_hands_on_what_came_in() -> None:
     ops = [conv(4, name="a"), conv(6, stride=2), {"op": "aux", "name": "side", "of": "a", "chain": AUX}, conv(7)]
     side = build(*ops).plan.children[2]
-    assert (side.input, side.children[0].output) == ((4, 8, 8), (5,))
+    assert (side.input, side.children[0].output, side.output) == ((4, 8, 8), (5,), (4, 8, 8))
     assert build(*ops).plan.children[3].input == (6, 4, 4)
 
 
@@ -153,3 +153,8 @@ def test_without_aux_no_head_can_fail_to_fit() -> None:
 def test_a_very_long_network_is_planned() -> None:
     root = build({"op": "cell", "cell": "a", "depth": 9_000}, cells={"a": [conv(2, 1)]}).plan
     assert len(root.children[0].children) == 9_000
+
+
+def test_both_sides_of_a_residual_may_be_as_wide_as_there_are_classes() -> None:
+    sides = {"body": [conv("classes")], "shortcut": [conv("classes", 1)]}
+    assert build({"op": "residual", **sides}, classes=7).plan.children[0].output == (7, 8, 8)

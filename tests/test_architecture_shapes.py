@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from nas.architecture.shapes import sides, windows
+from nas.architecture.shapes import even, need_map, need_vector, sides, windows
 from nas.errors import InputError
 
 sizes = st.integers(1, 20)
@@ -96,3 +96,24 @@ def test_tf_same_of_published_layers(n: int, k: int, s: int, before: int, after:
 def test_four_sides_are_taken_as_they_are_and_valid_is_none() -> None:
     assert sides((0, 1, 2, 3), (3, 3), (1, 1), (8, 8)) == (0, 1, 2, 3)
     assert sides("valid", (3, 3), (1, 1), (8, 8)) == (0, 0, 0, 0)
+
+
+def test_tf_same_pads_height_and_width_each_by_its_own_kernel_stride_and_size() -> None:
+    assert sides("tf_same", (3, 5), (1, 2), (8, 9)) == (1, 1, 2, 2)
+    assert sides("tf_same", (1, 4), (2, 1), (7, 8)) == (0, 0, 1, 2)
+
+
+def test_padding_is_even_if_it_is_the_same_before_and_after() -> None:
+    assert even((1, 1, 2, 2))
+    assert not even((0, 1, 2, 2))
+    assert not even((1, 1, 2, 3))
+
+
+def test_what_comes_in_is_told_as_people_write_it() -> None:
+    with pytest.raises(InputError, match=r"^lrn needs a map \(channels×height×width\), but a vector of 192 comes in$"):
+        need_map((192,), "lrn")
+    told = "^linear needs a vector, but a map of 192×28×14 comes in; put flatten or global_pool before it$"
+    with pytest.raises(InputError, match=told):
+        need_vector((192, 28, 14), "linear")
+    need_map((192, 28, 14), "lrn")
+    need_vector((192,), "linear")
