@@ -26,8 +26,7 @@ from tracking_parts import (
 from wandb_files import read_runs
 from wandb_server import forget_account, serving
 
-from nas.errors import InputError
-from nas.tracking import About, Picture, Table, Tracker, WandbTracker, open_tracker
+from nas.tracking import About, Picture, Table, WandbTracker, open_tracker
 from nas.tracking.values import safe_name
 
 
@@ -351,12 +350,6 @@ tracker.close()
         os.close(ours)
         os.close(theirs)
     assert len(on_disk(study)) == 1
-
-
-def test_there_is_no_third_tracker(study):
-    assert type(open_tracker("none", About("s", "i", study), print)) is Tracker
-    with pytest.raises(InputError, match=r"tracking: no tracking 'wandd'; did you mean 'wandb'"):
-        open_tracker("wandd", About("s", "i", study), print)
 
 
 def test_what_a_tracker_sets_in_the_environment_is_gone_when_it_is_closed(study):

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from nas.errors import unknown
 from nas.tracking.background import InBackground
 from nas.tracking.tracker import About, Picture, Table, Tracker
 from nas.tracking.weights_and_biases import WandbTracker
@@ -13,15 +12,12 @@ TRACKERS = ("none", "wandb")
 
 
 def open_tracker(name: str, about: About, warn: Callable[[str], None]) -> Tracker:
-    """The tracker called `name`, ready to be told of candidates.
+    """One of `TRACKERS`, ready to be told of candidates.
 
     `warn` gets a line when something is amiss, possibly from another thread. Nothing is imported, contacted or
-    written before the first candidate starts. Raises `InputError` if there is no tracker `name`.
+    written before the first candidate starts.
     """
-    match name:
-        case "none":
-            return Tracker()
-        case "wandb":
-            mirror = WandbTracker(about, warn)
-            return InBackground(mirror, mirror.patience, warn)
-    raise unknown("tracking", "tracking", name, TRACKERS)
+    if name == "none":
+        return Tracker()
+    mirror = WandbTracker(about, warn)
+    return InBackground(mirror, mirror.patience, warn)
