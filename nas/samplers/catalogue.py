@@ -104,23 +104,13 @@ class Catalogue:
         """A document at random, each hole filled evenly."""
         return self._made(lambda: random_parameters(self.space, random, context))
 
-    def mutated(self, parameters: Mapping[str, Scalar], random: Random, times: int = 1) -> Looked | None:
-        """The document with `times` of its holes changed, one after the other."""
-
-        def changed() -> Parameters:
-            new = dict(parameters)
-            for _ in range(times):
-                new = mutate(self.space, new, random, context)
-            return new
-
-        return self._made(changed)
-
-    def all(self) -> Sequence[Looked]:
-        """All documents of a small space, those apart that do not fit; none of a larger one. Made when first asked."""
-        return self._all
+    def mutated(self, parameters: Mapping[str, Scalar], random: Random) -> Looked | None:
+        """The document with one of its holes changed."""
+        return self._made(lambda: mutate(self.space, parameters, random, context))
 
     @cached_property
-    def _all(self) -> Sequence[Looked]:
+    def all(self) -> Sequence[Looked]:
+        """All documents of a small space, those apart that do not fit; none of a larger one."""
         looked = map(self.look, listed(self.space, context) or ())
         return [each for each in looked if each is not None]
 

@@ -81,7 +81,7 @@ class PlannedSampler(BaseSampler):
             looked = self.catalogue.random(self.random)
             if looked is not None and looked.key not in taken:
                 return looked
-        left = [looked for looked in self.catalogue.all() if looked.key not in taken]
+        left = [looked for looked in self.catalogue.all if looked.key not in taken]
         return self.random.choice(left) if left else None
 
     def _completed(self, given: Mapping[str, Scalar]) -> Mapping[str, Scalar]:
