@@ -17,7 +17,7 @@ from nas.architecture.plan import ShapeError
 from nas.compose import SHIPPED, configuration
 from nas.cost import cost
 from nas.search.spaces import at_data
-from nas.space.groups import space_names
+from nas.space.files import space_names
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest
 

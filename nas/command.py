@@ -71,7 +71,7 @@ def _help() -> int:
     from pathlib import Path
 
     from nas.architecture.published import published_names
-    from nas.space.groups import space_names
+    from nas.space.files import space_names
 
     print(USAGE.format(program()).strip())
     print("\nSearch spaces:", ", ".join(space_names([Path(str(files("search_spaces"))) / "search"])))

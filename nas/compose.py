@@ -21,7 +21,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from nas.architecture.own_ops import import_own
 from nas.errors import InputError, refuse_unknown, unknown
 from nas.overrides import GROUPS, Edit, edited, split
-from nas.space.groups import SpaceFile, put_together, space_files, space_names
+from nas.space.files import SpaceFile, put_together, space_files, space_names
 from nas.space.space import SECTIONS
 
 KEYS = (*GROUPS, *"architecture cell imports search study test tracking trainer training weights".split())

@@ -13,7 +13,7 @@ from shipped_spaces import FOLDER, SEEDS, SPACES, candidate, fitting, load
 
 from nas.architecture import Architecture
 from nas.architecture.context import context
-from nas.space.groups import part_names, space_files
+from nas.space.files import part_names, space_files
 from nas.space.reading import parse_document
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest, Recorded

@@ -9,7 +9,7 @@ from nas.errors import InputError
 from nas.space.conditions import Context, OnParameter, Test, Uses, is_conditional, is_open, read_conditional
 from nas.space.filling import named_cell, role_below
 from nas.space.grouping import Group, groups
-from nas.space.holes import Alternatives, Choice, Hole, Parameters, Real, Scalar, is_hole, own
+from nas.space.holes import Alternatives, Choice, Hole, Parameters, Real, Scalar, fitting, is_hole
 from nas.space.influence import influences
 from nas.space.paths import cell_of, item_path, join
 from nas.space.space import SECTIONS, Space
@@ -150,7 +150,7 @@ class _Counting:
     def _hole(self, hole: Hole, path: str, role: str, ways: _Ways) -> _Ways:
         several: Iterable[Group]
         if path in self.fixed:
-            several = [Group((value,)) for value in own(hole, self.fixed[path])]
+            several = [Group((value,)) for value in fitting(hole, self.fixed[path])]
         else:
             several = groups(hole, self._tells_apart(hole, path, role))
             if isinstance(hole, Real) and not hole.values:

@@ -68,7 +68,7 @@ Suggest = Callable[[str, Hole], Scalar]
 """Whoever fills holes: an Optuna trial, recorded parameters, a random generator. It is given a hole's name and it."""
 
 
-def own(hole: Hole, value: object) -> Sequence[Scalar]:
+def fitting(hole: Hole, value: object) -> Sequence[Scalar]:
     """The value as the hole has it, such as 1 for 1.0: one, or none if the hole cannot be filled with it."""
     match hole:
         case Integer():

@@ -8,7 +8,7 @@ from typing import Any
 from nas.errors import InputError
 from nas.space.conditions import Context, OnParameter, Test, is_conditional, is_open, read_conditional
 from nas.space.filling import is_complete, used_cells
-from nas.space.holes import Alternatives, Hole, Integer, Parameters, Real, Scalar, is_hole, own, same
+from nas.space.holes import Alternatives, Hole, Integer, Parameters, Real, Scalar, fitting, is_hole, same
 from nas.space.paths import cell_of, find, item_path, join
 from nas.space.references import SCALING, is_reference, resolve_references
 from nas.space.space import SECTIONS, Space
@@ -166,7 +166,7 @@ class _Matching:
         if isinstance(hole, Alternatives):
             for name, option in hole.options.items():
                 yield from self.ways(part.chosen(option, name), way.further({part.path: name}, 0))
-        elif found := own(hole, part.value):
+        elif found := fitting(hole, part.value):
             yield way.further({part.path: found[0]})
         else:
             self.furthest.ends(way, part, f"is {_shown(part.value)}", _offered(hole))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from nas.errors import InputError
-from nas.space.holes import Hole, Integer, Parameters, Real, Scalar, Suggest, own
+from nas.space.holes import Hole, Integer, Parameters, Real, Scalar, Suggest, fitting
 
 
 def first(_: str, hole: Hole) -> Scalar:
@@ -31,7 +31,7 @@ class Recorded:
 
     def _value(self, name: str, hole: Hole) -> Scalar:
         if name in self.recorded:
-            if found := own(hole, self.recorded[name]):
+            if found := fitting(hole, self.recorded[name]):
                 return found[0]
             raise InputError(f"{name}: {self.recorded[name]!r} is not {_expected(hole)}")
         if self.rest is None:

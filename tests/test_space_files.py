@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from nas.errors import InputError
-from nas.space.groups import part_names, space_files, space_names
+from nas.space.files import part_names, space_files, space_names
 
 MAIN = "defaults:\n  - {entry}\n  - _self_\narchitecture: {{network: []}}\n"
 
