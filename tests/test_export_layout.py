@@ -20,7 +20,7 @@ def groups(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression
         st.lists(inner, min_size=1, max_size=4).map(lambda items: call("function", *items))
         | named.map(lambda items: called_with("chain", items))
         | named.map(dictionary)
-        | inner.map(lambda item: call("nn.Sequential", repeated(item, 3)))
+        | inner.map(lambda item: call("nn.Sequential", *repeated(item, 3)))
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from documents import build, conv, side_by_side
 from exported import smallest_plan, trained, with_random_weights
 from PIL import Image
 
@@ -87,7 +88,7 @@ def test_a_new_head_leaves_all_other_weights(folder: str) -> None:
     assert changed == {"linear.linear.weight", "linear.linear.bias"}
 
 
-def test_a_backbone_gives_the_last_map_of_each_grid(folder: str) -> None:
+def test_a_backbone_of_a_network_that_keeps_its_grid_gives_nothing(folder: str) -> None:
     backbone = nas.backbone(folder)
     assert (backbone.strides, backbone.channels) == ((), ())
 
@@ -113,6 +114,13 @@ def test_the_features_of_published_networks_are_as_they_say(
         assert feature.shape[1] == width
         assert abs(feature.shape[2] - 320 / stride) < 5
         assert abs(feature.shape[3] - 256 / stride) < 5
+
+
+def test_a_network_that_takes_some_sizes_alone_has_strides_too() -> None:
+    pool = {"op": "pool", "kind": "max", "kernel": 2, "stride": 2, "padding": "valid"}
+    architecture = build(side_by_side(conv=[conv(4, stride=2, padding="valid")], pool=[pool]), size=9)
+    backbone = Backbone(build_network(architecture, in_channels=3, classes=5), architecture)
+    assert (backbone.strides, backbone.channels) == ((2,), (7,))
 
 
 def test_features_are_what_the_network_computes_on_its_way() -> None:

@@ -4,8 +4,9 @@ Nodes that differ in nothing but widths are copies of one class; the widths are 
 """
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from textwrap import wrap
 
 from nas.architecture import ops
@@ -82,9 +83,12 @@ class Classes:
         incoming = numbers.known(tuple(node.input[0] for node in nodes)) or incoming
         match nodes[0].op:
             case ops.Chain():
-                return self.helpers.chain(self._steps(nodes, numbers, incoming))
+                steps = self._in_row(nodes, numbers, incoming)
+                return self.helpers.chain([(step.name, made) for step, made in steps if does_something(step)])
             case ops.Cell():
-                return self._cell(nodes, numbers, incoming)
+                copies = groupby(made for _, made in self._in_row(nodes, numbers, incoming))
+                runs = [(made, len(list(same))) for made, same in copies]
+                return call("nn.Sequential", *(each for made, times in runs for each in repeated(made, times)))
             case ops.Branches() | ops.Residual() | ops.Graph():
                 return self._use(nodes, numbers, incoming)
             case _:
@@ -107,26 +111,11 @@ class Classes:
             case _:
                 return numbers.written(width, numbers.name_for(nodes[0]))
 
-    def _steps(self, nodes: Copies, numbers: Numbers, incoming: str) -> list[tuple[str, Expression]]:
-        steps: list[tuple[str, Expression]] = []
+    def _in_row(self, nodes: Copies, numbers: Numbers, incoming: str) -> Iterator[tuple[Node, Expression]]:
+        """Each of the ops that follow one another, in the first copy of the class, with what makes its module."""
         for step in parts(nodes):
-            if does_something(step[0]):
-                steps.append((step[0].name, self._expression(step, numbers, incoming)))
+            yield step[0], self._expression(step, numbers, incoming) if does_something(step[0]) else "nn.Identity()"
             incoming = self._outgoing(step, numbers, incoming)
-        return steps
-
-    def _cell(self, nodes: Copies, numbers: Numbers, incoming: str) -> Expression:
-        """Its copies, those that are alike as one expression."""
-        runs: list[tuple[Expression, int]] = []
-        for copy in parts(nodes):
-            made = self._expression(copy, numbers, incoming)
-            incoming = self._outgoing(copy, numbers, incoming)
-            if runs and runs[-1][0] == made:
-                runs[-1] = made, runs[-1][1] + 1
-            else:
-                runs.append((made, 1))
-        listed = [each for made, times in runs for each in ([repeated(made, times)] if times > 2 else [made] * times)]
-        return call("nn.Sequential", *listed)
 
     def _use(self, nodes: Copies, numbers: Numbers, incoming: str) -> Expression:
         class_ = self._defined(form(nodes[0]))

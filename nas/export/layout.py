@@ -41,8 +41,11 @@ def dictionary(named: Iterable[tuple[str, Expression]]) -> Group:
     return Group("{", _named(named, '"{}": '), "}")
 
 
-def repeated(expression: Expression, times: int) -> Group:
-    return Group("*[", (("", expression), ("", f"for _ in range({times})")), "]", comma="")
+def repeated(expression: Expression, times: int) -> list[Expression]:
+    """So many arguments, as one where that is shorter."""
+    if times < 3:
+        return [expression] * times
+    return [Group("*[", (("", expression), ("", f"for _ in range({times})")), "]", comma="")]
 
 
 def is_attribute(name: str) -> bool:

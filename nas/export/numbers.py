@@ -35,13 +35,10 @@ class Numbers:
 
     def written(self, numbers: Vector, name: str) -> str:
         """The number, or the argument or share of one that it is in every copy."""
-        if _is_constant(numbers):
-            return str(numbers[0])
         known = self.known(numbers)
         if known is None:
             self.wanted.setdefault(numbers, name)
-            return name
-        return known
+        return known or name
 
     def known(self, numbers: Vector) -> str | None:
         """As `written`; None where it would be an argument of its own."""
