@@ -6,7 +6,7 @@ import numpy as np
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from nas.samplers.catalogue import Catalogue, Looked
+from nas.samplers.catalogue import Looked
 from nas.samplers.expectation import OPTIMISM, Expectation, expectation, feasibility
 from nas.samplers.history import Past
 from nas.samplers.planned import PlannedSampler, keys
@@ -42,18 +42,14 @@ class SurrogateSampler(PlannedSampler):
     same proposal.
     """
 
-    def __init__(self, catalogue: Catalogue, seed: int | None = None, startup: int = STARTUP) -> None:
-        super().__init__(catalogue, seed)
-        self._startup = startup
-
     def propose(self, study: Study, trial: FrozenTrial, past: Sequence[Past]) -> Looked | None:
         old = {other.number for other in [other for other in past if other.infeasible][:-INFEASIBLE]}
         known = [other for other in past if other.looked is not None and other.number not in old]
-        if len(past) < self._startup or not any(other.values for other in known):
+        if len(past) < STARTUP or not any(other.values for other in known):
             if past:
                 self._drawn(len(past), past)  # now rather than all at once when the model is asked first
             return None
-        drawn = [looked for step in range(1, self._startup + 1) for looked in self._drawn(step, past)]
+        drawn = [looked for step in range(1, STARTUP + 1) for looked in self._drawn(step, past)]
         model, fits = expectation(known, self._scalars(known), drawn), feasibility(past, drawn)
         steps = range(max(1, len(past) - WINDOW), len(past) + 1)
         found = {looked.key: looked for step in steps for looked in self._drawn(step, past)}
@@ -89,7 +85,7 @@ class SurrogateSampler(PlannedSampler):
         """Documents at random, the same for each of the study's trials."""
         first = past[0].looked
         name = str(sorted(first.parameters.items())) if first else ""
-        number = FIRST if step <= self._startup else DRAWN
+        number = FIRST if step <= STARTUP else DRAWN
         return self.catalogue.remembered(
             (name, step), lambda random: [one for one in map(self.catalogue.random, [random] * number) if one]
         )
