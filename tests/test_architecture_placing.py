@@ -1,6 +1,7 @@
 """Found and published cells, placed in skeletons of other widths, depths and stems."""
 
 from copy import deepcopy
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -197,11 +198,53 @@ def test_a_place_that_the_found_network_has_not_takes_the_cell_of_all_others_of_
         ({"name": "reduction_1"}, "inception_v3.a", r"cell: no place 'stage'; .*there are: reduction, reduction_1"),
         ({"name": "stage_1", "values": {"width": "wide"}}, "inception_v3.a", r"network\.stage_1\.values\.width"),
         ({"name": "stage_1", "cell": "c"}, "inception_v3.a", r"network\.stage_1\.cell: no cell in .* called 'c'"),
+        ({"name": "stage_1"}, {"reduction": "inception_v3.a"}, r"cell: no place 'reduction'"),
+        (
+            {"name": "stage_1", "values": [3]},
+            "inception_v3.a",
+            r"network\.stage_1\.values: expected a mapping of names",
+        ),
     ],
 )
 def test_what_cannot_be_placed_is_refused_with_its_place(place: dict[str, Any], given: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         placed(small(place), read_sources(given))
+
+
+def test_each_place_needs_a_cell() -> None:
+    with pytest.raises(
+        InputError, match=r"^network\.reduction_1: no cell is given for it; give sources by place, such"
+    ):
+        placed(small({"name": "stage_1"}, {"name": "reduction_1"}), read_sources({"stage": "inception_v3.a"}))
+
+
+def test_a_cell_that_no_op_uses_by_itself_has_no_width_to_be_scaled_by() -> None:
+    cells = {"normal": {"op": "cell", "cell": "inner"}, "inner": {"op": "conv", "width": 8, "kernel": 3}}
+    source = found(cells, {"name": "stage_1", "cell": "normal"})
+    place = {"name": "stage_1", "cell": "inner", "values": {"width": 16}}
+    with pytest.raises(
+        InputError, match=r"^network\.stage_1: no op of found's network uses the cell 'inner' by itself"
+    ):
+        placed(small(place), {"": source})
+    made = Architecture.from_document(placed(small({**place, "width_multiplier": 3}), {"": source}))
+    assert made.plan.children[0].output[0] == 24
+
+
+def test_a_cell_that_is_handed_to_a_cell_keeps_its_name_or_is_refused() -> None:
+    cells = {"normal": {"op": "cell", "cell": "$which"}, "inner": {"op": "conv", "width": 8, "kernel": 3}}
+    source = found(cells, {"name": "stage_1", "cell": "normal", "values": {"which": "inner"}})
+    assert Architecture.from_document(placed(small({"name": "stage_1"}), {"": source})).plan.children[0].output[0] == 8
+    skeleton = small({"name": "stage_1"}, cells={"inner": {"op": "conv", "width": 4, "kernel": 1}})
+    with pytest.raises(InputError, match=r"network\.stage_1: the skeleton has a cell called as one of found's; rename"):
+        placed(skeleton, {"": source})
+
+
+def test_a_source_that_holds_no_network_is_refused_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text("training: {epochs: 1}\n")
+    with pytest.raises(InputError, match=r"^cell: .*recipe\.yaml: no architecture in it, so no cells either$"):
+        read_sources(str(tmp_path / "recipe.yaml"))
+    with pytest.raises(InputError, match=r"^cell: wrong: architecture: "):
+        placed(small({"name": "stage_1"}), {"": Source("wrong", {"architecture": {"network": []}})})
 
 
 def test_a_document_without_a_place_is_no_skeleton() -> None:
