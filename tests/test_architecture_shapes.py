@@ -104,9 +104,9 @@ def test_tf_same_pads_height_and_width_each_by_its_own_kernel_stride_and_size() 
 
 
 def test_a_kernel_that_does_not_fit_is_told_with_the_padding_on_its_side() -> None:
-    with pytest.raises(InputError, match="^a kernel of 9×3 does not fit the grid of 2×8 with 3 of padding$"):
+    with pytest.raises(InputError, match=r"^a kernel of 9×3 does not fit the grid of 2×8 with 3 of padding$"):
         windows((2, 8), (9, 3), (1, 1), (1, 2, 4, 4))
-    with pytest.raises(InputError, match="^a kernel of 3×9 does not fit the grid of 8×2$"):
+    with pytest.raises(InputError, match=r"^a kernel of 3×9 does not fit the grid of 8×2$"):
         windows((8, 2), (3, 9), (1, 1), (1, 2, 0, 0))
 
 
