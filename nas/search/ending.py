@@ -80,6 +80,8 @@ def _run_control(driver: Driver, written: Mapping[str, Any], data: ImageData) ->
             write_found(control, data)
             mirror.conclude(control.tracker, driver.space, study, control.found, folder)
         finally:
+            for number in control.pool.running:  # it has been stopped at once, and its trials become others' to train
+                control.pool.stop(number)
             control.ledger.close()
             control.tracker.close()
     return control

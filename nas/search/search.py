@@ -15,14 +15,14 @@ from nas.errors import InputError, need_one_of
 from nas.pool import Pool, find_devices
 from nas.samplers.catalogue import for_space
 from nas.search import files, mirror
-from nas.search.baselines import read_baselines
+from nas.search.baselines import Baseline, read_baselines
 from nas.search.checks import check_sampler, check_space
 from nas.search.display import display, number_of
 from nas.search.driver import Driver, Stop
 from nas.search.ending import end
 from nas.search.environment import record_environment
 from nas.search.final_report import print_finals
-from nas.search.finals import check_skeleton, final_seeds
+from nas.search.finals import Finals, check_skeleton, final_seeds
 from nas.search.ledger import open_ledger
 from nas.search.needs import Needs
 from nas.search.options import (
@@ -164,25 +164,31 @@ def search(
                 stopping=stopping,
                 on_best=partial(write_found, data=data, whole=False),
             )
-            try:
-                with storage_errors(storage):
-                    driver.run()
-                    write_found(driver, data)
-                    ended = end(driver, written, data, baselines)
-                    mirror.conclude(tracker, candidates, study, driver.found, folder)
-            except OSError as error:  # a disk that is full, a database that is gone
-                raise InputError(
-                    f"{folder}: the search has ended: {error.strerror or error}. What it has is kept; the same command "
-                    "goes on when this is mended"
-                ) from None
-            finally:
-                shown.close()
-                pool.close()
-                ledger.close()
-                tracker.close()
+            ended = _run(driver, written, data, baselines)
         winner = None if ended is None else print_finals(console, ended, data)
         print_summary(console, driver, tracker.where(), command, winner)
     return 130 if stopping() else 0 if driver.found.best and driver.done else 1
+
+
+def _run(driver: Driver, written: Mapping[str, Any], data: ImageData, baselines: Sequence[Baseline]) -> Finals | None:
+    """Searches, does what follows, and closes all: the pool first, since what the ledger gives up others train."""
+    try:
+        with storage_errors(driver.options.storage):
+            driver.run()
+            write_found(driver, data)
+            finals = end(driver, written, data, baselines)
+            mirror.conclude(driver.tracker, driver.space, driver.study, driver.found, driver.folder)
+            return finals
+    except OSError as error:  # a disk that is full, a database that is gone
+        raise InputError(
+            f"{driver.folder}: the search has ended: {error.strerror or error}. What it has is kept; the same command "
+            "goes on when this is mended"
+        ) from None
+    finally:
+        driver.display.close()
+        driver.pool.close()
+        driver.ledger.close()
+        driver.tracker.close()
 
 
 def candidate_space(
