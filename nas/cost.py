@@ -11,24 +11,12 @@ from nas.architecture.shapes import Shape, elements
 
 
 @dataclass(frozen=True)
-class OpCost:
-    """One op in its place. Shapes are without the batch."""
-
-    path: str
-    kind: str
-    input: Shape
-    output: Shape
-    parameters: int
-    macs: int
-
-
-@dataclass(frozen=True)
 class Cost:
     """Totals for one image.
 
     `macs` are multiply-adds of convolutions and linear layers, one each (half of what counts of "FLOPs" give). `depth`
-    counts these layers on the longest path from input to output. All three are those of inference, as are `ops`: aux
-    heads have `aux_parameters` of their own.
+    counts these layers on the longest path from input to output. All three are those of inference: aux heads have
+    `aux_parameters` of their own.
 
     `activations` are the bytes that training keeps of an image for the backward pass, aux heads included: the inputs
     of weighted layers, norms and most pools, the results of activations, the indices of max pools, each tensor once.
@@ -39,7 +27,6 @@ class Cost:
     depth: int
     activations: int
     aux_parameters: int
-    ops: tuple[OpCost, ...] = field(repr=False)
 
     def memory(self, batch: int, copies: int) -> int:
         """Bytes that training holds at its fullest: activations of `batch` images, and all parameters.
@@ -76,12 +63,11 @@ def cost_of(root: Node) -> Cost:
             x = training.through(node, x)
             training.aux(heads.get(node.name, ()), x)
     return Cost(
-        parameters=sum(op.parameters for op in training.ops),
-        macs=sum(op.macs for op in training.ops),
+        parameters=training.parameters,
+        macs=training.macs,
         depth=x.depth,
         activations=training.other + BYTES * sum(elements(numbers.shape) for numbers in training.kept),
         aux_parameters=training.aux_parameters,
-        ops=tuple(training.ops),
     )
 
 
@@ -96,17 +82,16 @@ class _Numbers:
 
 @dataclass
 class _Training:
-    """A forward pass: the ops it meets, and what it keeps, which are numbers and `other` bytes."""
+    """A forward pass: what its ops come to, and what it keeps, which are numbers and `other` bytes."""
 
-    ops: list[OpCost] = field(default_factory=list)
+    parameters: int = 0
+    macs: int = 0
     aux_parameters: int = 0
     kept: set[_Numbers] = field(default_factory=set)
     other: int = 0
 
     def through(self, node: Node, x: _Numbers) -> _Numbers:
         """What an op makes of `x`."""
-        if not node.children:
-            self.ops.append(OpCost(node.path, node.kind, node.input, node.output, node.parameters, node.macs))
         match node.op:
             case Branches():
                 return _joined([self.through(branch, x) for branch in node.children], node.output)
@@ -124,8 +109,10 @@ class _Training:
             case Chain() | Cell():
                 return self.row(node.children, x)
             case op:
-                price, kept = self.ops[-1], op.kept(node.input)
-                y = _Numbers(node.output, x.depth + (price.macs > 0), x.gradient or price.parameters > 0)
+                parameters, macs, kept = node.parameters, node.macs, op.kept(node.input)
+                self.parameters += parameters
+                self.macs += macs
+                y = _Numbers(node.output, x.depth + (macs > 0), x.gradient or parameters > 0)
                 return x if kept is None else self._keep(kept, x, y)
 
     def row(self, nodes: Sequence[Node], x: _Numbers) -> _Numbers:
@@ -135,12 +122,12 @@ class _Training:
         return x
 
     def aux(self, heads: Sequence[Node], x: _Numbers) -> None:
-        """Aux heads that read `x`, whose ops are no part of the network's."""
-        ops, self.ops = self.ops, []
+        """Aux heads that read `x`, whose ops are no part of inference."""
+        before = self.parameters, self.macs
         for head in heads:
             self.row(head.children, x)
-        self.aux_parameters += sum(op.parameters for op in self.ops)
-        self.ops = ops
+        self.aux_parameters += self.parameters - before[0]
+        self.parameters, self.macs = before
 
     def _keep(self, kept: Kept, x: _Numbers, y: _Numbers) -> _Numbers:
         if y.gradient:

@@ -15,8 +15,9 @@ AUX = {"op": "aux", "chain": FLAT_HEAD}
 
 
 def test_a_convolution_and_a_linear_layer_cost_their_multiply_adds() -> None:
-    total = cost(build(conv(8, [3, 5], stride=2, bias=True), size=[8, 6]))
-    convolution, pool, linear = total.ops
+    built = build(conv(8, [3, 5], stride=2, bias=True), size=[8, 6])
+    total = cost(built)
+    convolution, pool, linear = built.plan.leaves()
     assert convolution.parameters == 8 * 3 * 15 + 8 + 16
     assert convolution.macs == 8 * 3 * 15 * 4 * 3
     assert (pool.parameters, pool.macs) == (0, 0)
@@ -30,20 +31,20 @@ def test_a_convolution_and_a_linear_layer_cost_their_multiply_adds() -> None:
 
 @pytest.mark.parametrize(("norm", "extra"), [("none", 0), ("batch", 12), ({"scale": False}, 6)])
 def test_a_norm_costs_its_learned_numbers(norm: object, extra: int) -> None:
-    assert cost(build(conv(6, norm=norm))).ops[0].parameters == 6 * 3 * 9 + extra
+    assert build(conv(6, norm=norm)).plan.leaves()[0].parameters == 6 * 3 * 9 + extra
 
 
 def test_groups_divide_the_weights() -> None:
-    depthwise = cost(build(conv(6, groups="in", norm="none"))).ops[0]
+    depthwise = build(conv(6, groups="in", norm="none")).plan.leaves()[0]
     assert (depthwise.parameters, depthwise.macs) == (6 * 9, 6 * 9 * 64)
 
 
 def test_aux_heads_count_in_training_alone() -> None:
-    with_head, without = cost(build(conv(4), AUX, conv(6))), cost(build(conv(4), conv(6, name="conv_2")))
+    with_head, without = cost(build(conv(4), AUX, conv(6))), cost(build(conv(4), conv(6)))
     assert with_head == replace(without, aux_parameters=4 * 64 * 5 + 5)  # what it reads is kept by the next op anyway
     deeper = cost(build(conv(4), {"op": "aux", "chain": [conv(2, 1), *AUX["chain"]]}, conv(6)))
     assert deeper.activations == with_head.activations + 4 * 2 * (2 * 64)
-    assert (deeper.depth, deeper.ops) == (without.depth, without.ops)
+    assert (deeper.depth, deeper.parameters, deeper.macs) == (without.depth, without.parameters, without.macs)
 
 
 def test_memory_is_that_of_a_batch_and_of_all_that_is_trained() -> None:
@@ -84,8 +85,8 @@ def test_depth_is_what_papers_call_the_number_of_layers(name: str, depth: int) -
 
 
 def test_every_op_is_listed_once_under_its_path() -> None:
-    ops = cost(build(side_by_side(a=[conv(4)], b=[]), {"op": "residual", "body": [conv(7)], "projection": True})).ops
-    assert [(op.path, op.kind) for op in ops if op.macs] == [
+    built = build(side_by_side(a=[conv(4)], b=[]), {"op": "residual", "body": [conv(7)], "projection": True})
+    assert [(op.path, op.kind) for op in built.plan.leaves() if op.macs] == [
         ("branches.a.conv", "conv"),
         ("residual.body.conv", "conv"),
         ("residual.projection", "conv"),

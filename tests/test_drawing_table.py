@@ -28,8 +28,8 @@ def test_the_totals_are_the_cost_and_the_sums_of_the_rows(name: str) -> None:
     price = cost(architecture)
     assert totals(text)["total"] == (price.parameters, price.macs)
     rows = text.split("\n\n")[1].splitlines()[2:-2]
-    assert [row.split()[0] for row in rows] == [op.path for op in price.ops]
-    assert [numbers(row) for row in rows] == [(op.parameters, op.macs) for op in price.ops]
+    assert [row.split()[0] for row in rows] == [op.path for op in architecture.plan.leaves()]
+    assert [numbers(row) for row in rows] == [(op.parameters, op.macs) for op in architecture.plan.leaves()]
 
 
 def test_aux_heads_stand_apart_with_totals_of_their_own() -> None:

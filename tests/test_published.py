@@ -8,7 +8,7 @@ import pytest
 from documents import build
 
 from nas.architecture import Architecture
-from nas.architecture.plan import Node
+from nas.architecture.plan import Node, plan
 from nas.architecture.published import published_names, published_path
 from nas.cost import cost
 
@@ -83,12 +83,12 @@ def test_a_document_names_its_source_and_has_a_thousand_classes_unless_its_name_
 def test_nin_on_imagenet_has_the_size_of_its_snapshot_and_takes_227_pixels() -> None:
     architecture = Architecture.load("nin_imagenet")
     assert cost(architecture).parameters == 7_595_176  # 29 MB in float32
-    grids = [op.output[1] for op in cost(architecture, (3, 227, 227)).ops if op.kind == "conv"]
+    grids = [op.output[1] for op in plan(architecture.network, (3, 227, 227), 1000).leaves() if op.kind == "conv"]
     assert [grids[index] for index in (0, 3, 6, 9)] == [55, 27, 13, 6]
 
 
 def test_nin_cifar100_example_row_by_row() -> None:
-    convolutions = [op for op in cost(Architecture.load("nin_cifar100_table")).ops if op.kind == "conv"]
+    convolutions = [op for op in Architecture.load("nin_cifar100_table").plan.leaves() if op.kind == "conv"]
     assert [(op.output[::-1], op.parameters, op.macs) for op in convolutions] == [
         ((30, 30, 16), 448, 388_800),
         ((30, 30, 16), 272, 230_400),
@@ -114,7 +114,7 @@ def test_a_reduction_saves_three_quarters_of_a_5x5() -> None:
 
     def chain(*convolutions: Mapping[str, object]) -> int:
         ops = [{"op": "conv", "norm": "none", **each} for each in convolutions]
-        return sum(op.parameters for op in cost(build(*ops, channels=128, size=28)).ops if op.kind == "conv")
+        return sum(op.parameters for op in build(*ops, channels=128, size=28).plan.leaves() if op.kind == "conv")
 
     assert chain({"width": 256, "kernel": 5}) == 819_200
     assert chain({"width": 128, "kernel": 3}) == 9 * 128 * 128

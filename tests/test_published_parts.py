@@ -92,14 +92,14 @@ def test_a_network_put_together_of_its_parts_is_the_same_network() -> None:
 
 def test_a_part_has_the_cost_it_has_at_home() -> None:
     architecture = Architecture.from_document(document(part("inception_v3.a", values={"pool": 32})))
-    assert sum(op.parameters for op in cost(architecture).ops if op.kind == "conv") == 255_904
+    assert sum(op.parameters for op in architecture.plan.leaves() if op.kind == "conv") == 255_904
 
 
 def test_multipliers_of_a_cell_and_of_the_document_both_apply() -> None:
     halved_twice = document(part("inception_v3.a", width_multiplier=0.5), width_multiplier=0.5)
     assert parameters(halved_twice) == parameters(document(part("inception_v3.a", width_multiplier=0.25)))
     rounded = document(part("inception_v3.a", width_multiplier={"times": 0.3, "multiple_of": 8, "minimum": 16}))
-    widths = {op.output[0] for op in cost(Architecture.from_document(rounded)).ops if op.kind == "conv"}
+    widths = {op.output[0] for op in Architecture.from_document(rounded).plan.leaves() if op.kind == "conv"}
     assert widths == {16, 24}
 
 

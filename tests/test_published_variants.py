@@ -47,10 +47,10 @@ def test_every_network_can_be_brought_to_28_to_64_pixels_aux_heads_included(name
 @pytest.mark.parametrize("name", sorted(set(published_names()) - set(FOR_SMALL_IMAGES)))
 def test_a_small_variant_changes_the_stem_alone(name: str) -> None:
     """What has weights keeps its shape, so that published weights still fit; aux heads may lose their pool."""
-    expected = [op.parameters for op in cost(Architecture.load(name)).ops]
-    assert [op.parameters for op in cost(small(name), classes=1000).ops if op.parameters] == [
-        parameters for parameters in expected if parameters
-    ]
+    full, other = Architecture.load(name), small(name)
+    plans = full.plan, plan(other.network, other.input, 1000, aux=False)
+    expected, got = ([op.parameters for op in each.leaves() if op.parameters] for each in plans)
+    assert got == expected
 
 
 def test_inception_v3_has_the_papers_three_sizes_at_about_equal_cost() -> None:
@@ -75,7 +75,7 @@ def test_several_variants_can_be_taken_at_once() -> None:
     document = read_document(published_path("inception_v3"))["architecture"]
     both = Architecture.from_document({**document, "variant": ["small", "transform_input"]})
     assert both.input == (3, 32, 32)
-    assert cost(both).ops[0].kind == "channel_affine"
+    assert both.plan.leaves()[0].kind == "channel_affine"
 
 
 def test_a_document_with_a_variant_is_written_as_what_it_became() -> None:

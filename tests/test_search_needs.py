@@ -9,7 +9,7 @@ from nas.search.needs import Needs
 
 
 def priced(parameters: int = 0, macs: int = 0) -> Cost:
-    return Cost(parameters, macs, depth=0, activations=0, aux_parameters=0, ops=())
+    return Cost(parameters, macs, depth=0, activations=0, aux_parameters=0)
 
 
 @pytest.mark.parametrize(

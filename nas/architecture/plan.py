@@ -59,6 +59,10 @@ class Node:
             for child in self.children:
                 yield from child.walk(aux)
 
+    def leaves(self) -> list["Node"]:
+        """The ops that hold no others, in registration order, aux heads left out."""
+        return [node for node in self.walk() if not node.children]
+
     def steps(self) -> tuple["Node", ...]:
         """What a reader sees of it, as `in_row` says."""
         return in_row((self,))

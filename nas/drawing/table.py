@@ -47,8 +47,7 @@ def _section(root: Node, total: str) -> list[tuple[str, ...]]:
     """A row for each op, then one for all."""
     rows = [
         (node.path, sketch(node), written(node.output), f"{node.parameters:,}", f"{node.macs:,}")
-        for node in root.walk()
-        if not node.children
+        for node in root.leaves()
     ]
     price = cost_of(root)
     return [*rows, (total, "", written(root.output), f"{price.parameters:,}", f"{price.macs:,}")]
