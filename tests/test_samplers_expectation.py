@@ -12,14 +12,14 @@ from optuna.trial import TrialState, create_trial
 from search_parts import tiny_space
 
 from nas.architecture.context import context
+from nas.samplers import SCREEN
 from nas.samplers.catalogue import Catalogue, Looked
 from nas.samplers.distances import Distances
 from nas.samplers.expectation import OBSERVED, believed, expectation, feasibility, hoped, looked
-from nas.samplers.history import SCREEN, Past, history
+from nas.samplers.history import Past, history
 from nas.samplers.planned import distribution
 from nas.samplers.surrogate import Array, squeezed
 from nas.samplers.surrogate_sampler import SurrogateSampler
-from nas.search import states
 from nas.search.proposal import TrialSuggest
 
 CONV = {"op": "conv", "kernel": 3, "width": 8}
@@ -70,13 +70,13 @@ def test_documents_that_none_has_tried_are_ordered_as_they_turn_out(catalogue: C
     assert (deviation > 0).all()
 
 
-def test_more_is_sure_of_what_has_been_tried(catalogue: Catalogue) -> None:
+def test_the_model_is_surer_of_what_has_been_tried(catalogue: Catalogue) -> None:
     some = documents(catalogue, 15)
     _, deviation = expectation(*past(some[:10]), documents(catalogue, 15, 1)).expected(some)
     assert deviation[:10].mean() < deviation[10:].mean()
 
 
-def test_what_runs_makes_itself_sure_and_moves_nothing_else(catalogue: Catalogue) -> None:
+def test_what_is_in_training_makes_the_model_sure_of_itself_and_moves_nothing_else(catalogue: Catalogue) -> None:
     some = documents(catalogue, 15)
     trials, values = past(some[:10])
     running = Past(10, some[10], None, runs=True)
@@ -154,10 +154,6 @@ def test_most_is_hoped_of_the_candidate_that_did_best_briefly(catalogue: Catalog
     assert hopes.keys() == {12, 13, 14}
     assert max(hopes, key=lambda number: hopes[number]) == max(hopes, key=lambda number: worth(some[number]))
     assert hoped(optuna.create_study(), catalogue, (1,)) == {}
-
-
-def test_the_driver_notes_a_score_where_samplers_look_for_it() -> None:
-    assert states.SCORE == SCREEN
 
 
 def test_distances_are_1_in_the_median_of_those_drawn_and_do_not_need_a_column_for_all(catalogue: Catalogue) -> None:

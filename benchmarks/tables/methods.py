@@ -17,10 +17,10 @@ from optuna.trial import TrialState
 from table import Parameters, Table
 
 from nas.architecture.context import context
+from nas.samplers import SCREEN
 from nas.samplers.catalogue import Catalogue, Features, Looked
 from nas.samplers.distances import Distances
 from nas.samplers.expectation import believed, hoped
-from nas.samplers.history import SCREEN
 from nas.search.proposal import TrialSuggest
 from nas.search.samplers import SeededSampler
 from nas.space.operators import mutate, neighbours, random_parameters

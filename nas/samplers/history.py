@@ -7,13 +7,9 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from nas.errors import InputError
+from nas.samplers import SCREEN
 from nas.samplers.catalogue import Catalogue, Looked
 from nas.space.holes import Scalar
-
-SCREEN = "screen"
-"""The user attribute of a trial that holds the first objective after a brief training, which decided on the full one.
-
-Trials that got no full one are told as pruned, without intermediate values."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,8 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
+from nas.samplers import SCREEN
+
 COMPLETE, PRUNED, FAILED, INFEASIBLE, TWIN = "complete", "pruned", "failed", "infeasible", "twin"
 SCREENED = "screened"
 """It was scored, and another of its group has been trained (see `nas.search.screening`)."""
@@ -15,8 +17,8 @@ COUNTED = (COMPLETE, PRUNED)
 STATE = "state"
 """The user attribute of a trial that holds its word."""
 
-SCORE = "screen"
-"""The user attribute of a trial that has been screened: its score, of which more is better."""
+SCORE = SCREEN
+"""The user attribute of a trial that has been screened: its score, of which more is better; samplers look there."""
 
 SURPLUS = "surplus"
 """There instead of a word: the trial came after the budget was reached, and never began (see `Ledger`)."""
