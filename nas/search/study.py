@@ -64,11 +64,10 @@ def open_study(
         load_if_exists=True,
     )
     if storage is not None:
-        from nas.search.database import connected, storage_errors  # what it needs takes time to import
+        from nas.search.database import connected  # what it needs takes time to import
 
-        database = connected(storage)
         with storage_errors(storage):
-            study = make(storage=database)
+            study = make(storage=connected(storage))
             _pin(study, name, pin, objectives)
             return study
     journal = folder / JOURNAL
@@ -109,7 +108,7 @@ def storage_errors(storage: str | None) -> AbstractContextManager[None]:
     """Says what a database has to say, if there is one, as an `InputError`."""
     if storage is None:
         return nullcontext()
-    from nas.search import database
+    from nas.search import database  # what it needs takes time to import
 
     return database.storage_errors(storage)
 
@@ -133,7 +132,7 @@ def _pin(study: optuna.Study, name: str, pin: Mapping[str, Any], objectives: Obj
 def _set_once(study: optuna.Study, key: str, value: str) -> None:
     """Sets an attribute of the study that has none; of several drivers that do, the first has done it."""
     if is_shared(study):
-        from nas.search.database import set_once
+        from nas.search.database import set_once  # what it needs takes time to import
 
         set_once(study, key, value)
     else:
