@@ -14,8 +14,6 @@ from typing import Any
 
 from nas import command as train
 from nas.errors import InputError
-from nas.export import command as export
-from nas.export import predict
 from nas.program import status
 
 
@@ -118,6 +116,31 @@ BUDGET = {
 }
 
 
+def _predict(parser: ArgumentParser) -> None:
+    said = "an export, a study, the folder of a training, or a candidate's file"
+    parser.add_argument("network", metavar="BEST", help=said)
+    parser.add_argument("images", type=Path, metavar="FOLDER_OR_IMAGE", help="an image file, or a folder with some")
+    _number(parser, "--top", 1, "so many classes of each image")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="weights, in place of those that were kept")
+
+
+def _export(parser: ArgumentParser) -> None:
+    said = "a study (its folder or name), the file of a candidate, the folder of a training, or a published network"
+    parser.add_argument("source", metavar="STUDY_OR_FILE", help=said)
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where to write")
+    said = "yaml, python, safetensors, torch-export, onnx, timm, svg, png, card, or all"
+    default = "yaml,python,safetensors,svg,card"
+    parser.add_argument("--to", metavar="FORMAT,FORMAT", help=f"{said}; default: {default}")
+    parser.add_argument("--trial", type=int, metavar="N", help="this trial of the study, not its best")
+    parser.add_argument("--front", action="store_true", help="every member of the Pareto front, in a folder each")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="weights, in place of those that were kept")
+    parser.add_argument("--train", action="store_true", help="train it again as it was, where no weights were kept")
+    parser.add_argument("--no-weights", action="store_true", help="the network alone")
+    said = "in onnx and torch-export, batch norms become part of the convolutions before them"
+    parser.add_argument("--fold", action="store_true", help=said)
+    parser.add_argument("--variant", help="one of the variants that the document offers")
+
+
 def _preview(parser: ArgumentParser) -> None:
     said = "as on train.py's command line: +search=NAME search.…=… training.…=… trainer.…=…"
     parser.add_argument("overrides", nargs="+", metavar="OVERRIDE", help=said)
@@ -154,10 +177,8 @@ def _sync(parser: ArgumentParser) -> None:
 
 
 VERBS = {
-    "predict": Verb("Say what class images are of.", predict.arguments, "nas.export.predict"),
-    "export": Verb(
-        "Write a network in forms that need nothing of this project.", export.arguments, "nas.export.command"
-    ),
+    "predict": Verb("Say what class images are of.", _predict, "nas.export.predict"),
+    "export": Verb("Write a network in forms that need nothing of this project.", _export, "nas.export.folder"),
     "list": Verb("List the studies in a folder.", _list, "nas.report.listing"),
     "status": Verb("Say where a search stands.", _study, "nas.report.status"),
     "report": Verb("Write the report of a study as one HTML file.", _report, "nas.report.page"),

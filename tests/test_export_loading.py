@@ -40,7 +40,7 @@ def test_predict_prints_the_likeliest_classes_of_each_image(
     classifier = nas.load(folder)
     with torch.inference_mode():
         shares = classifier(classifier.read([images / "0.png"])).softmax(1)[0].tolist()
-    first, second = sorted(zip(shares, ("a <b>?", "square"), strict=True), reverse=True)
+    first, second = sorted(zip(shares, ("a <b> ", "square"), strict=True), reverse=True)
     assert said[0] == f"{images / '0.png'}: {first[1]} {first[0]:.3f}, {second[1]} {second[0]:.3f}"
     assert len(said) == 3
 

@@ -53,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("training", "weights", "errors"),
     },
     "command": {"architecture", "compose", "cost", "drawing", "program", "search", "space", "errors"},
-    "__main__": {"architecture", "command", "export", "program", "errors"},
+    "__main__": {"architecture", "command", "program", "errors"},
 }
 """What each part of the library may import of the others. A new part says here where it stands."""
 

@@ -1,24 +1,26 @@
-"""An export: a folder that is complete in itself, with a network in several forms, each written by a function."""
+"""An export: a folder that is complete in itself, with a network in several forms (`python -m nas export`)."""
 
 import json
 import os
 import warnings
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.util import find_spec
 from keyword import iskeyword
 from pathlib import Path
 
 import torch
+from safetensors.torch import save
 from torch import nn
 
 from nas.drawing import draw, png
 from nas.errors import InputError, refuse_unknown
 from nas.export.card import card
 from nas.export.python import python_source
-from nas.export.source import WEIGHTS, Source
+from nas.export.source import WEIGHTS, Source, front, read_source
 from nas.export.timm import timm_source
 from nas.network import Network, build_network
 from nas.network.folded import folded
@@ -73,6 +75,39 @@ class Export:
         self.file(name).write_text(text, encoding="utf-8")
 
 
+def run(given: Namespace) -> None:
+    chosen = [name for name in ("weights", "train", "no_weights") if getattr(given, name)]
+    if len(chosen) > 1 or (given.front and (given.trial is not None or given.weights)):
+        raise InputError(
+            "export: --weights, --train and --no-weights exclude each other, and so do --front and --trial"
+        )
+    if not given.front:
+        _export(given, read_source(given.source, given.trial, given.variant), given.out)
+        return
+    for source in front(given.source):
+        _export(given, source, given.out / f"{source.record['trial']:04d}")
+
+
+def _export(given: Namespace, source: Source, out: Path) -> None:
+    if given.no_weights:
+        source = replace(source, weights=None)
+    elif given.train and source.weights is None:
+        from nas.export.training import trained_again  # here, as it takes time to import
+
+        source = replace(source, weights=trained_again(source))
+    elif not given.weights and source.weights is None and source.accuracy is not None:
+        raise InputError(
+            f"{source.name}: its weights were not kept; --train trains it again as it was, --weights FILE takes "
+            "others, --no-weights leaves them out"
+        )
+    if given.to is None:
+        formats = [name for name in DEFAULT if given.weights or source.weights or name not in OF_WEIGHTS]
+    else:
+        formats = list(FORMATS) if given.to == "all" else given.to.split(",")
+    for path in export(source, out, formats, given.weights, given.fold):
+        print(path)
+
+
 def export(
     source: Source, folder: Path, formats: Sequence[str], weights: Path | None = None, fold: bool = False
 ) -> list[Path]:
@@ -122,8 +157,6 @@ def _python(export: Export) -> None:
 
 
 def _safetensors(export: Export) -> None:
-    from safetensors.torch import save
-
     state = {name: tensor.contiguous() for name, tensor in export.network.state_dict().items()}
     export.file("weights.safetensors").write_bytes(save(state, {"format": "pt"}))
 
@@ -190,3 +223,5 @@ FORMATS: dict[str, Callable[[Export], None]] = {
 
 OF_WEIGHTS = ("safetensors", "torch-export", "onnx")
 """Those that say nothing without weights."""
+
+DEFAULT = ("yaml", "python", "safetensors", "svg", "card")
