@@ -47,6 +47,15 @@ def test_aux_heads_count_in_training_alone() -> None:
     assert (deeper.depth, deeper.parameters, deeper.macs) == (without.depth, without.parameters, without.macs)
 
 
+def test_aux_heads_are_priced_at_another_number_of_classes() -> None:
+    assert cost(build(conv(4), AUX), classes=7).aux_parameters == 4 * 64 * 7 + 7
+
+
+def test_one_weight_is_enough_for_a_gradient() -> None:
+    images = result = 64
+    assert cost(build(conv(1, 1, norm="none"), channels=1)).activations == 4 * (images + result + 1)
+
+
 def test_memory_is_that_of_a_batch_and_of_all_that_is_trained() -> None:
     total = cost(build(conv(4), AUX))
     trained = total.parameters + total.aux_parameters
