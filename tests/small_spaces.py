@@ -9,6 +9,12 @@ from nas.space.conditions import Context
 from nas.space.holes import Alternatives, Choice, Hole
 from nas.space.space import Space
 
+
+def recipe(**training: Any) -> Space:
+    """A space of recipes alone."""
+    return Space.from_document({"training": training})
+
+
 scalars = st.sampled_from([0, 1, 2.5, "x", None, True])
 NAMES = ("a", "b", "c")
 

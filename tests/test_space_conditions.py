@@ -8,6 +8,7 @@ import pytest
 from documents import HEAD
 from hypothesis import given
 from hypothesis import strategies as st
+from small_spaces import recipe
 
 from nas.architecture import Architecture
 from nas.architecture.context import context
@@ -30,14 +31,10 @@ def on(name: str, **test: Any) -> dict[str, Any]:
     return {"parameter": name, **{key.rstrip("_"): value for key, value in test.items()}}
 
 
-def space(training: Mapping[str, Any], **sections: Any) -> Space:
-    return Space.from_document({"training": dict(training), **sections})
-
-
 def sampled(training: Mapping[str, Any], **parameters: Any) -> Any:
     """The recipe sampled with these parameters; dots in their names are written `__`."""
     recorded = Recorded({f"training.{name.replace('__', '.')}": value for name, value in parameters.items()})
-    return space(training).sample(recorded)["training"]
+    return recipe(**training).sample(recorded)["training"]
 
 
 @pytest.mark.parametrize(
@@ -61,10 +58,10 @@ def test_a_value_depends_on_another_hole(test: Any, value: int, holds: bool) -> 
 
 def test_a_hole_is_asked_for_only_where_its_condition_lets_it() -> None:
     training = {"k": KERNEL, "x": when(on("training.k", at_least=5), {"choice": ["a", "b"]}, {"choice": ["b", "c"]})}
-    assert list(space(training).holes) == ["training.k", "training.x", "training.x.else"]
+    assert list(recipe(**training).holes) == ["training.k", "training.x", "training.x.else"]
     for seed in range(20):
         suggest = RandomSuggest(Random(seed))
-        chosen = space(training).sample(suggest)["training"]
+        chosen = recipe(**training).sample(suggest)["training"]
         asked = "training.x" if chosen["k"] >= 5 else "training.x.else"
         assert suggest.parameters == {"training.k": chosen["k"], asked: chosen["x"]}
 
@@ -77,7 +74,7 @@ def test_alternatives_are_asked_for_by_their_names() -> None:
 def test_conditions_nest() -> None:
     inner = when(on("training.k", is_=5), {"int": [1, 2]}, {"int": [3, 4]})
     training = {"k": KERNEL, "x": when(on("training.k", is_=3), 0, {"deeper": inner})}
-    assert list(space(training).holes) == ["training.k", "training.x.else.deeper", "training.x.else.deeper.else"]
+    assert list(recipe(**training).holes) == ["training.k", "training.x.else.deeper", "training.x.else.deeper.else"]
     assert sampled(training, k=3)["x"] == 0
     assert sampled(training, k=5, x__else__deeper=2)["x"] == {"deeper": 2}
     assert sampled(training, k=7, x__else__deeper__else=4)["x"] == {"deeper": 4}
@@ -150,7 +147,7 @@ def test_a_hole_that_was_closed_still_answers() -> None:
 )
 def test_a_wrong_condition_is_refused_at_the_door(training: Any, told: str) -> None:
     with pytest.raises(InputError) as refused:
-        space(training)
+        recipe(**training)
     assert told in str(refused.value)
     assert str(refused.value).startswith("space.training.x")
 
@@ -166,7 +163,7 @@ def test_conditions_stand_where_holes_may() -> None:
 def test_two_holes_under_one_name_are_refused_though_only_one_is_ever_asked_for() -> None:
     inner = when(on("training.k", is_=5), 0, {"int": [1, 2]})
     with pytest.raises(InputError, match=r"two holes are called 'training\.x\.else'"):
-        space({"k": KERNEL, "x": when(on("training.k", at_least=5), inner, {"int": [3, 4]})})
+        recipe(k=KERNEL, x=when(on("training.k", at_least=5), inner, {"int": [3, 4]}))
 
 
 def test_an_op_that_holds_a_hole_under_a_condition_needs_a_name() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, reject
 from hypothesis import strategies as st
-from small_spaces import CONTEXT, spaces
+from small_spaces import CONTEXT, recipe, spaces
 
 from nas.errors import InputError
 from nas.space.conditions import Unfit
@@ -18,10 +18,6 @@ from nas.space.suggest import Recorded
 
 FEW = 300
 KERNEL = {"choice": [3, 5, 7]}
-
-
-def counted(training: dict[str, Any], **fixed: Any) -> int:
-    return count(Space.from_document({"training": training}), fixed=fixed).documents
 
 
 def made(space: Space, context: Any = None) -> list[dict[str, Any]]:
@@ -71,7 +67,7 @@ def test_the_count_with_fixed_parameters_is_that_of_the_documents_that_have_them
     ],
 )
 def test_holes_multiply_and_alternatives_add_up(training: dict[str, Any], number: int) -> None:
-    assert counted(training) == number
+    assert count(recipe(**training)).documents == number
 
 
 @pytest.mark.parametrize(
@@ -80,7 +76,7 @@ def test_holes_multiply_and_alternatives_add_up(training: dict[str, Any], number
 )
 def test_a_condition_on_a_large_range_is_counted_without_going_through_it(test: dict[str, Any], number: int) -> None:
     under = {"if": {"parameter": "training.w", **test}, "then": KERNEL, "else": 1}
-    assert counted({"w": {"int": [1, 10**6]}, "x": under}) == number
+    assert count(recipe(w={"int": [1, 10**6]}, x=under)).documents == number
 
 
 def test_a_cell_that_is_used_twice_is_counted_once_and_one_that_is_not_is_not() -> None:
@@ -92,11 +88,11 @@ def test_a_cell_that_is_used_twice_is_counted_once_and_one_that_is_not_is_not() 
 
 def test_a_range_of_real_numbers_makes_it_infinite_and_is_named() -> None:
     lr = {"float": [1e-4, 1e-1], "log": True}
-    found = count(Space.from_document({"training": {"lr": lr, "k": KERNEL, "one": {"float": [2, 2]}}}))
+    found = count(recipe(lr=lr, k=KERNEL, one={"float": [2, 2]}))
     assert (found.documents, found.ranges) == (3, ("training.lr",))
     assert str(found) == "infinite (3 with one value for each of training.lr)"
     with pytest.raises(InputError, match=r"training\.lr: takes any number from 0.0001 to 0.1"):
-        next(enumerate_documents(Space.from_document({"training": {"lr": lr}})))
+        next(enumerate_documents(recipe(lr=lr)))
 
 
 def test_documents_that_cannot_be_made_do_not_count() -> None:
@@ -117,7 +113,7 @@ def test_documents_that_cannot_be_made_do_not_count() -> None:
 
 def test_documents_are_drawn_with_equal_chances() -> None:
     pool = {"choice": {"absent": None, "max": {"k": KERNEL, "w": {"int": [1, 3]}}}}
-    space = Space.from_document({"training": {"pool": pool, "lr": {"choice": [0.1, 0.2]}}})
+    space = recipe(pool=pool, lr={"choice": [0.1, 0.2]})
     rounds = 2000
     drawn = Counter(tuple(sorted(uniform_parameters(space, Random(seed)).items())) for seed in range(rounds))
     assert len(drawn) == 20

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from shipped_spaces import SPACES, load
-from small_spaces import CONTEXT, spaces
+from small_spaces import CONTEXT, recipe, spaces
 
 from nas.architecture.context import context
 from nas.errors import InputError
@@ -21,7 +21,7 @@ KERNEL = {"choice": [3, 5]}
 
 def in_training(training: Any, document: Any) -> Any:
     """The parameters of a recipe, their names without the first word; or what is told if there are none."""
-    space = Space.from_document({"training": training})
+    space = recipe(**training)
     try:
         found = match(space, {"training": document})
     except NoMatch as error:
@@ -116,7 +116,7 @@ def test_every_sampled_candidate_of_a_shipped_space_is_matched(name: str) -> Non
 def test_a_match_is_read_off_hole_by_hole(training: Any, document: Any, found: Any) -> None:
     if found is None:
         with pytest.raises(InputError, match="a hole in a list"):
-            Space.from_document({"training": training})
+            recipe(**training)
     else:
         assert in_training(training, document) == found
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 from shipped_spaces import SPACES, load
-from small_spaces import CONTEXT, spaces
+from small_spaces import CONTEXT, recipe, spaces
 
 from nas.architecture.context import context
 from nas.errors import InputError
@@ -20,10 +20,6 @@ from nas.space.suggest import Recorded
 KERNEL = {"choice": [3, 5, 7]}
 POOL = {"choice": {"absent": None, "max": {"width": {"int": [1, 9]}, "k": KERNEL}}}
 seeds = st.integers(0, 99)
-
-
-def recipe(**training: Any) -> Space:
-    return Space.from_document({"training": training})
 
 
 def drawn(space: Space, seed: int) -> dict[str, Any]:

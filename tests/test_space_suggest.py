@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small_spaces import recipe
 
 from nas.errors import InputError
 from nas.space.holes import Choice, Integer
-from nas.space.space import Space
 from nas.space.suggest import RandomSuggest, Recorded
 
 holes = st.one_of(
@@ -28,7 +28,7 @@ holes = st.one_of(
 
 @given(st.dictionaries(st.sampled_from("abcde"), holes), st.integers(0, 1000))
 def test_replaying_what_was_chosen_at_random_repeats_the_document(training: dict[str, Any], seed: int) -> None:
-    space = Space.from_document({"training": training})
+    space = recipe(**training)
     suggest = RandomSuggest(Random(seed))
     document = space.sample(suggest)
     assert list(suggest.parameters) == [f"training.{name}" for name in training]
@@ -59,7 +59,7 @@ def test_random_values_reach_every_option_and_both_ends() -> None:
     ],
 )
 def test_a_recorded_value_that_cannot_be_is_refused(hole: Any, value: Any, told: str) -> None:
-    space = Space.from_document({"training": {"x": hole}})
+    space = recipe(x=hole)
     with pytest.raises(InputError) as refused:
         space.sample(Recorded({"training.x": value}))
     assert told in str(refused.value)
@@ -67,9 +67,9 @@ def test_a_recorded_value_that_cannot_be_is_refused(hole: Any, value: Any, told:
 
 def test_a_missing_record_is_refused_with_what_was_expected() -> None:
     with pytest.raises(InputError, match=r"training.x: no value recorded; expected one of \[1, 2\]"):
-        Space.from_document({"training": {"x": {"choice": [1, 2]}}}).sample(Recorded({"training.y": 1}))
+        recipe(x={"choice": [1, 2]}).sample(Recorded({"training.y": 1}))
 
 
 def test_a_record_that_was_stored_as_another_type_gives_the_option_itself() -> None:
-    sample = Space.from_document({"training": {"x": {"choice": [1, 2]}}}).sample(Recorded({"training.x": 1.0}))
+    sample = recipe(x={"choice": [1, 2]}).sample(Recorded({"training.x": 1.0}))
     assert type(sample["training"]["x"]) is int

@@ -85,11 +85,9 @@ def parse_document(text: str, place: str, check: bool = True) -> Document:
         document = yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         raise InputError(f"{place}: not valid YAML: {' '.join(str(error).split())}") from None
-    except RecursionError:
-        raise InputError(f"{place}: nested too deeply") from None
+    except InputError:
+        raise
     except ValueError as error:  # a NUL byte, a number of absurd length
-        if isinstance(error, InputError):
-            raise
         raise InputError(f"{place}: not valid YAML: {error}") from None
     if not isinstance(document, dict):
         raise InputError(f"{place}: expected a mapping with keys, got {_kind(document)}")
@@ -160,8 +158,6 @@ def _kind(value: object) -> str:
     match value:
         case None:
             return "nothing"
-        case dict():
-            return "a mapping"
         case list():
             return "a list"
         case _:
