@@ -77,17 +77,17 @@ class Ledger:
     @property
     def wanted(self) -> int:
         """How many trials may be made now; what other drivers' trials come to may make it more."""
-        running = {
-            group_of(trial) for trial in self._open.values() if trial.state == TrialState.RUNNING and _may_count(trial)
-        }
+        running = {group_of(trial) for trial in self._running if _may_count(trial)}
         return max(0, self.budget - self.counted - len(running))
 
     @property
     def elsewhere(self) -> int:
         """How many trials run, or wait to be taken over, that are not this driver's."""
-        return sum(
-            trial.state == TrialState.RUNNING for number, trial in self._open.items() if number not in self._mine
-        )
+        return sum(trial.number not in self._mine for trial in self._running)
+
+    @property
+    def _running(self) -> list[FrozenTrial]:
+        return [trial for trial in self._open.values() if trial.state == TrialState.RUNNING]
 
     @property
     def done(self) -> bool:
@@ -222,7 +222,7 @@ class Ledger:
 
     def _watch(self, now: float) -> None:
         """Looks who trains what has not ended, and who of them is dead."""
-        running = [number for number, trial in self._open.items() if trial.state == TrialState.RUNNING]
+        running = [trial.number for trial in self._running]
         holders = self.claims.holders(map(_trial, running))
         drivers = {holder for holder in holders.values() if holder != self._me}
         beats = self.claims.holders(map(_driver, drivers))
