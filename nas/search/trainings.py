@@ -158,9 +158,8 @@ class Trainings:
 
     def forget_weights(self, runs: Sequence[Run], kept: Run | None) -> None:
         """Removes those of all of the runs but one."""
-        for run in runs:
-            if kept is None or self._weights(run) != self._weights(kept):
-                self._weights(run).unlink(missing_ok=True)
+        for path in {self._weights(run) for run in runs} - ({self._weights(kept)} if kept else set()):
+            path.unlink(missing_ok=True)
 
     def _start(self, run: Run) -> bool:
         """Whether there was room."""
@@ -189,11 +188,11 @@ class Trainings:
 
     def _handle(self, event: Event) -> None:
         run, attempt = self._live[event.key]
-        retries, stopping = self.driver.options.retries, self.driver.stopping() > Stop.NO
+        options = self.driver.options
         if isinstance(event, Report):
             running = self._progress.running[event.key]
             running.epoch, running.value = event.step + 1, event.metrics[METRIC]
-            halt = stopping and self.driver.options.at_end == "checkpoint"
+            halt = self.driver.stopping() > Stop.NO and options.at_end == "checkpoint"
             self.driver.pool.answer(event.key, Answer.HALT if halt else Answer.GO_ON)
             return
         del self._live[event.key], self._progress.running[event.key]
@@ -208,7 +207,7 @@ class Trainings:
             case Done(result=result):
                 self._finish(run, result)
             case Failed() | Died():
-                self._set_back(run, setback(event, attempt, run.candidate.training.batch_size, retries))
+                self._set_back(run, setback(event, attempt, run.candidate.training.batch_size, options.retries))
 
     def _set_back(self, run: Run, trouble: Setback) -> None:
         if trouble.anew:
