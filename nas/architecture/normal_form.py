@@ -8,6 +8,7 @@ whatever reads those channels mixes them all, with weights that can be permuted 
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
+from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -77,8 +78,14 @@ def _node(node: Node, free: bool) -> tuple[Form, bool]:
 
 def _leaf(op: Op) -> Form:
     """What differs from the language's defaults, so that a field added later changes no digest."""
-    values = ((f, getattr(op, f.name)) for f in fields(op) if f.name != "name")
-    return {"op": KINDS[type(op)], **{f.name: plain(value) for f, value in values if value != f.default}}
+    kind: type = type(op)
+    values = ((name, getattr(op, name), default) for name, default in _defaults(kind))
+    return {"op": KINDS[kind], **{name: plain(value) for name, value, default in values if value != default}}
+
+
+@cache
+def _defaults(kind: type) -> list[tuple[str, Any]]:
+    return [(f.name, f.default) for f in fields(kind) if f.name != "name"]
 
 
 def _branches(node: Node, free: bool) -> tuple[Form, bool]:
