@@ -1,19 +1,22 @@
 """Small parts for the tests of training: a data set, a network, a recipe, and ranks to train it on."""
 
+import atexit
 import os
-import socket
-import time
+import pickle
 import warnings
-from collections.abc import Callable, Mapping
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
+from pool_parts import CORES, events_of
 from torch import nn
 
 from nas.data.images import ImageData, image_data
+from nas.pool import Done, Need, Pool
 from nas.training.recipe import Training
 
 CLASSES = 3
@@ -69,45 +72,33 @@ def quick(**changes: object) -> Training:
 
 
 def run_ranks(function: Callable[..., Any], *arguments: Any, devices: int = 2, nodes: int = 1) -> list[Any]:
-    """What `function(*arguments)` returns or raises in each of so many ranks, or None where nothing came in time.
+    """What `function(*arguments)` returns or raises in each of so many ranks, on one node or on as many.
 
-    They are fresh processes, all ended when this returns; a warning is an error in them. EOFError if one dies.
+    They are processes of a pool; a warning is an error in them.
     """
-    processes = get_context("forkserver")  # one import of torch for all tests
-    processes.set_forkserver_preload(["nas.training.candidate"])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    rendezvous = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(devices)}
-    here = devices // nodes
-    pipes, ranks = [], []
-    for rank in range(devices):
-        place = {"NODE_RANK": str(rank // here), "LOCAL_RANK": str(rank % here), "LOCAL_WORLD_SIZE": str(here)}
-        pipe, theirs = processes.Pipe(duplex=False)
-        pipes.append(pipe)
-        ranks.append(processes.Process(target=_rank, args=(theirs, {**rendezvous, **place}, function, arguments)))
-        ranks[-1].start()
-        theirs.close()
-    outcomes: dict[Connection, Any] = {}
-    deadline = time.monotonic() + 120
-    try:
-        while len(outcomes) < devices and time.monotonic() < deadline:
-            for pipe in wait([pipe for pipe in pipes if pipe not in outcomes], deadline - time.monotonic()):
-                outcomes[pipe] = pipe.recv()
-    finally:
-        for each in ranks:
-            each.kill()
-            each.join()
-    return [outcomes.get(pipe) for pipe in pipes]
+    with TemporaryDirectory() as folder:
+        _pool().start(0, (function, arguments, nodes, folder), Path(folder, "log"), Need(devices))
+        (event,) = events_of(_pool())
+        assert isinstance(event, Done), event
+        return [pickle.loads(Path(folder, str(rank)).read_bytes()) for rank in range(devices)]
 
 
-def _rank(
-    pipe: Connection, environment: Mapping[str, str], function: Callable[..., Any], arguments: tuple[Any, ...]
-) -> None:
-    os.environ.update(environment)
+@cache
+def _pool() -> Pool:
+    """One import of torch for all tests."""
+    pool = Pool("training_parts:in_rank", devices=CORES, threads=1, preload=["nas.training.candidate"], time_limit=120)
+    atexit.register(pool.close)
+    return pool
+
+
+def in_rank(argument: tuple[Callable[..., Any], tuple[Any, ...], int, str], report: object, threads: int) -> None:
+    function, arguments, nodes, folder = argument
+    rank = os.environ.get("LOCAL_RANK", "0")
+    if nodes > 1:
+        os.environ.update(NODE_RANK=rank, LOCAL_RANK="0", LOCAL_WORLD_SIZE="1")
     warnings.simplefilter("error")
     try:
         outcome = function(*arguments)
     except Exception as error:
         outcome = error
-    pipe.send(outcome)
+    Path(folder, rank).write_bytes(pickle.dumps(outcome))

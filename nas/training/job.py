@@ -13,7 +13,7 @@ PROXIES = ("synflow", "naswot", "grad_norm", "snip", "zen")
 
 @dataclass(frozen=True)
 class Job:
-    """One candidate document, and where and how to train it."""
+    """One candidate document, and where and how to train it; what is not explained here is in `nas.training.fit`."""
 
     document: Mapping[str, Any]
     data: Callable[[], ImageData]
