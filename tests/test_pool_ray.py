@@ -239,17 +239,6 @@ def test_slots_share_out_the_cores_of_each_node(
 
 
 @pytest.mark.parametrize(
-    ("free", "chosen"), [("aabbb", "aa"), ("abbbcc", "cc"), ("abc", "ab"), ("aab", "aa"), ("a", None), ("", None)]
-)
-def test_ranks_go_to_one_node_if_one_has_room(free: str, chosen: str | None) -> None:
-    from nas.pool.ray_job import Actor, find_slots
-
-    actors = [*(Actor(None, node) for node in free), Actor(None), Actor(None, "a", {1: 0.5})]
-    found = find_slots(actors, TWO)
-    assert (found and "".join(actor.node for actor in found)) == chosen
-
-
-@pytest.mark.parametrize(
     ("address", "said"), [("ray://here:10001", "expected auto, or host:port"), ("127.0.0.1:1", "refused")]
 )
 def test_a_cluster_that_is_not_there_is_said(address: str, said: str) -> None:

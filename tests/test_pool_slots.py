@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from nas.errors import InputError
 from nas.pool import Device, Need
+from nas.pool.ray_job import Actor, find_slots
 from nas.pool.slots import Slots
 
 GPUS = tuple(Device("cuda", f"GPU-{number}") for number in range(4))
@@ -80,3 +81,12 @@ def test_a_group_holds_whole_devices() -> None:
 def test_there_are_no_other_needs(need: dict[str, float]) -> None:
     with pytest.raises(InputError, match=r"pool\.devices_per_candidate"):
         Need(**need)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("free", "chosen"), [("aabbb", "aa"), ("abbbcc", "cc"), ("abc", "ab"), ("aab", "aa"), ("a", None), ("", None)]
+)
+def test_ranks_on_a_cluster_go_to_one_node_if_one_has_room(free: str, chosen: str | None) -> None:
+    actors = [*(Actor(None, node) for node in free), Actor(None), Actor(None, "a", {1: 0.5})]
+    found = find_slots(actors, Need(devices=2))
+    assert (found and "".join(actor.node for actor in found)) == chosen
