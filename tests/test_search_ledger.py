@@ -183,6 +183,16 @@ def test_a_living_driver_keeps_its_trials_however_long_they_take(ledger: Callabl
     assert one.holds(0)
 
 
+def test_a_dead_driver_is_told_from_one_that_lives(ledger: Callable[..., Ledger], clock: Clock) -> None:
+    dead, alive, third = ledger(), ledger(), ledger()
+    left = asked(dead).number
+    asked(alive)
+    for _ in range(7):
+        again(clock, alive, third, seconds=10)
+    adopted = [third.adopt(), third.adopt()]
+    assert [trial and trial.number for trial in adopted] == [left, None]
+
+
 def test_a_driver_that_ends_leaves_its_trials_at_once(ledger: Callable[..., Ledger], clock: Clock) -> None:
     one, other = ledger(), ledger()
     asked(one)
@@ -255,6 +265,22 @@ def test_of_a_group_one_trial_is_counted_though_several_run(ledger: Callable[...
     again(clock, one, other)
     assert (one.counted, other.counted, one.done, other.done) == (2, 2, True, True)
     assert other.counts == {states.SCREENED: 1, states.COMPLETE: 2}
+
+
+def test_what_is_left_of_a_group_that_was_counted_may_be_taken_over_and_ended(
+    ledger: Callable[..., Ledger], clock: Clock
+) -> None:
+    dead, one = ledger(1), ledger(1)
+    first = asked(dead)
+    second = dead.ask(first.number)
+    assert second is not None
+    assert complete(dead, second)
+    dead.close()
+    again(clock, one)
+    left = one.adopt()
+    assert left is not None
+    assert one.end(Trial(one.study, left._trial_id), states.SCREENED)
+    assert (one.counted, one.elsewhere) == (1, 0)
 
 
 def test_a_candidate_that_was_screened_out_may_be_claimed_again(ledger: Callable[..., Ledger], clock: Clock) -> None:
