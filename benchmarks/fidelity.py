@@ -30,7 +30,7 @@ from nas.search.agreement import agreement
 from nas.search.display import number_of
 from nas.search.proposal import Candidate, propose
 from nas.search.screen import INHERITED, TRAINING, Screen
-from nas.search.search import candidate_space
+from nas.search.spaces import candidate_space
 from nas.space.holes import Parameters
 from nas.space.operators import mutate, random_parameters
 from nas.space.space import Space

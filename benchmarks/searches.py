@@ -10,7 +10,7 @@ from processes import HERE, PROGRAM, Spent, spent
 from nas.compose import configuration
 from nas.search import states
 from nas.search.proposal import Candidate, propose
-from nas.search.search import candidate_space
+from nas.search.spaces import candidate_space
 from nas.search.study import load_study, trials
 from nas.space.suggest import Recorded
 

@@ -34,7 +34,7 @@ from nas.search.ledger import open_ledger
 from nas.search.needs import Needs
 from nas.search.options import Budget, SearchOptions, StudyOptions
 from nas.search.samplers import SeededSampler
-from nas.search.search import candidate_space
+from nas.search.spaces import candidate_space
 from nas.search.study import open_study, trials
 from nas.space.space import Space
 from nas.tracking import Tracker

@@ -15,8 +15,7 @@ from nas.search.display import console, count, duration, number_of, say
 from nas.search.needs import Needs
 from nas.search.options import Budget, PoolOptions, StudyOptions, TrainerOptions, section
 from nas.search.proposal import Candidate, excess
-from nas.search.search import candidate_space
-from nas.search.spaces import drawn, quantile
+from nas.search.spaces import candidate_space, drawn, quantile
 from nas.space.count import count as count_documents
 from nas.training.job import Job
 from nas.training.result import Answer, Timed

@@ -36,14 +36,13 @@ from nas.search.options import (
 )
 from nas.search.proposal import affordable
 from nas.search.samplers import SeededSampler
-from nas.search.spaces import at_data
+from nas.search.spaces import candidate_space
 from nas.search.start import starting_points
 from nas.search.study import held, open_study, shown_url, storage_errors
 from nas.search.summary import print_summary, sketched, write_found
-from nas.space.space import Space
 from nas.tracking import TRACKERS, open_tracker
 from nas.training.job import Job
-from nas.training.recipe import METRIC, Training
+from nas.training.recipe import METRIC
 
 if TYPE_CHECKING:
     from nas.pool.ray_pool import RayPool
@@ -189,17 +188,6 @@ def _run(driver: Driver, written: Mapping[str, Any], data: ImageData, baselines:
         driver.pool.close()
         driver.ledger.close()
         driver.tracker.close()
-
-
-def candidate_space(
-    space: Mapping[str, Any], training: Mapping[str, Any], data: ImageData, seed: int, max_epochs: int | None
-) -> Space:
-    """The space of candidate documents for this data: its input and classes, and the recipe with all overrides."""
-    recipe = {**Training().to_document(), **(space.get("training") or {}), **training}
-    if max_epochs is not None:
-        recipe["epochs"] = max_epochs
-    composed = {"architecture": space["architecture"], "training": recipe}
-    return at_data(composed, data.channels, list(data.size), data.classes, seed)
 
 
 def open_pool(options: PoolOptions, needs: Needs, trainer: TrainerOptions, imports: Sequence[str]) -> "Pool | RayPool":

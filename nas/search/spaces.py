@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
 
+from nas.data.images import ImageData
 from nas.errors import InputError
 from nas.search.proposal import Candidate, Misfit, propose
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest
+from nas.training.recipe import Training
 
 
 def at_data(space: Mapping[str, Any], channels: int, size: int | Sequence[int], classes: int, seed: int = 0) -> Space:
@@ -18,6 +20,17 @@ def at_data(space: Mapping[str, Any], channels: int, size: int | Sequence[int], 
             raise InputError(f"search.architecture.{key}: comes from the data, so a space leaves it out")
     document = {"architecture": {**own, **space["architecture"]}, "training": space.get("training") or {}, "seed": seed}
     return Space.from_document(document, "search")
+
+
+def candidate_space(
+    space: Mapping[str, Any], training: Mapping[str, Any], data: ImageData, seed: int, max_epochs: int | None
+) -> Space:
+    """The space of candidate documents for this data: its input and classes, and the recipe with all overrides."""
+    recipe = {**Training().to_document(), **(space.get("training") or {}), **training}
+    if max_epochs is not None:
+        recipe["epochs"] = max_epochs
+    composed = {"architecture": space["architecture"], "training": recipe}
+    return at_data(composed, data.channels, list(data.size), data.classes, seed)
 
 
 def drawn(space: Space, number: int) -> Iterator[Candidate | Misfit]:
