@@ -57,11 +57,10 @@ class Architecture:
         classes = f.integer(1)(document["classes"], "architecture.classes")
         defaults = _read_defaults(f.optional_mapping(document, "defaults", "defaults"))
         document = with_parts(document, defaults)
-        multiplier = f.multiplier(document.get("width_multiplier", 1.0), "architecture.width_multiplier")
         scope = Scope(
             cells=f.optional_mapping(document, "cells", "cells"),
             defaults=defaults,
-            multipliers=(multiplier,) if multiplier else (),
+            multipliers=f.multipliers(document, "architecture"),
         )
         network = read_chain(document["network"], "network", scope)
         architecture = cls(shape, classes, network, _Written(document, defaults, frozenset(scope.count.cells)))

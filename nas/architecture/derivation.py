@@ -54,8 +54,10 @@ class Derivation:
     """Takes widths as they come: the first of all ways to make the same of an op, and sums of unequal widths too."""
     blur: Blur = ()
     tried: int = 0
-    _furthest: tuple[int, str, Pieces | str, Pieces] = (-1, "the space", "", [])
-    """How many ops the way made that led furthest, and what could not be made there."""
+    end: str = "the space gives nothing"
+    """Where the way ended that led furthest."""
+    _furthest: int = -1
+    """How many ops that way made."""
     _known: dict[str, tuple[Pieces, Shape] | str] = field(default_factory=dict)
     _branches_known: dict[str, list[Step]] = field(default_factory=dict)
 
@@ -76,13 +78,12 @@ class Derivation:
         document = self.ways.document
         general = {key: document[key] for key in ("defaults", "width_multiplier") if key in document}
         for filled, gone in self.ways.fill(general, "", way):
-            multiplier = f.multiplier(filled.get("width_multiplier", 1.0), "width_multiplier")
             self._known.clear()  # it was made with other defaults
             self._branches_known.clear()
             scope = Scope(
                 cells=document.get("cells") or {},
                 defaults=filled.get("defaults") or {},
-                multipliers=(multiplier,) if multiplier else (),
+                multipliers=f.multipliers(filled, "architecture"),
             )
             yield scope, gone
 
@@ -275,13 +276,7 @@ class Derivation:
             if name not in cells or name in scope.inside:
                 self._ends(step.on(gone), path, f"no cell {name!r}")
                 continue
-            multiplier = f.multiplier(filled.get("width_multiplier", 1.0), f"{path}.width_multiplier")
-            inner = replace(
-                scope,
-                cells=cells,
-                inside=(*scope.inside, name),
-                multipliers=(multiplier, *scope.multipliers) if multiplier else scope.multipliers,
-            )
+            inner = replace(scope.of_cell(name, filled, path), cells=cells)
             for content, here, on in self.ways.open(cells[name], f"cells.{name}", gone):
                 content, default_values = with_default_values(content, here)
                 for defaults, through in self.ways.fill(default_values, join(here, "default_values"), on):
@@ -312,16 +307,10 @@ class Derivation:
         return {**scope.cells, **copied["cells"], name: copied["cells"][copied["network"]["cell"]]}
 
     def _ends(self, step: Step, path: str, gives: Pieces | str) -> None:
-        if step.way.read > self._furthest[0]:
-            self._furthest = step.way.read, path, gives, step.target
-
-    @property
-    def furthest(self) -> str:
-        """What the way met that led furthest."""
-        _, path, gives, target = self._furthest
-        there = said(target[0]) if target else "nothing more"
-        offered = gives if isinstance(gives, str) else ", ".join(map(said, gives)) or "nothing"
-        return f"{path} gives {offered}, where the network has {there}"
+        if step.way.read > self._furthest:
+            there = said(step.target[0]) if step.target else "nothing more"
+            offered = gives if isinstance(gives, str) else ", ".join(map(said, gives)) or "nothing"
+            self._furthest, self.end = step.way.read, f"{path} gives {offered}, where the network has {there}"
 
 
 def _left(parts: list[Pieces], target: Pieces, rest: Pieces) -> list[Pieces] | None:

@@ -222,12 +222,16 @@ def width(value: object, place: str) -> Width:
             return integer(0)(value, place)
 
 
-def multiplier(value: object, place: str) -> dict[str, Any]:
-    """`0.5`, or `{times: 0.5, multiple_of: 8, minimum: 16}`: what the widths of convolutions are scaled by."""
+def multipliers(document: Mapping[str, Any], place: str) -> tuple[dict[str, Any], ...]:
+    """The scaling of widths that a document or a use of a cell asks for with `width_multiplier`, if it does.
+
+    It is `0.5`, or `{times: 0.5, multiple_of: 8, minimum: 16}`.
+    """
+    value = document.get("width_multiplier", 1.0)
     record = value if isinstance(value, dict) else {"times": value}
-    refuse_unknown(place, "field", record, SCALING)
-    scaling = read_scaling(record, place)
-    return {} if scaling.get("times", 1) == 1 and len(scaling) == 1 else scaling
+    refuse_unknown(f"{place}.width_multiplier", "field", record, SCALING)
+    scaling = read_scaling(record, f"{place}.width_multiplier")
+    return () if scaling == {"times": 1} else (scaling,)
 
 
 def groups(value: object, place: str) -> int | str:

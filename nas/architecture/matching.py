@@ -45,9 +45,9 @@ def match_digest(space: Space, architecture: Architecture, budget: int = BUDGET)
     except GaveUp:
         raise InputError(
             f"whether the network is in the space cannot be told in {budget:,} steps; the nearest came to this: "
-            f"{derivation.furthest}"
+            f"{derivation.end}"
         ) from None
-    raise NoMatch(f"the network is not in the space: {derivation.furthest}")
+    raise NoMatch(f"the network is not in the space: {derivation.end}")
 
 
 def multiplicity(space: Space, architecture: Architecture, budget: int = BUDGET) -> int:

@@ -48,6 +48,11 @@ class Scope:
         """The scope of the ops inside an op."""
         return replace(self, level=self.level + 1)
 
+    def of_cell(self, cell: str, use: Mapping[str, Any], place: str) -> "Scope":
+        """The scope of the ops in a cell, of which `use` is an op at `place`; but for its values."""
+        multipliers = (*f.multipliers(use, place), *self.multipliers)
+        return replace(self.within(), inside=(*self.inside, cell), multipliers=multipliers)
+
 
 def read_chain(document: Any, place: str, scope: Scope) -> Steps:
     """The ops of a chain: a list of ops, or one op."""
@@ -210,9 +215,7 @@ def _read_cell(given: Mapping[str, Any], name: str | None, place: str, scope: Sc
     if default_values:
         known = sorted({*default_values, *words(content)})
         refuse_unknown(place, f"value of cell {cell!r} called", (*values, *each), known)
-    multiplier = f.multiplier(given.get("width_multiplier", 1.0), f"{place}.width_multiplier")
-    multipliers = (multiplier, *scope.multipliers) if multiplier else scope.multipliers
-    inner = replace(scope.within(), inside=(*scope.inside, cell), multipliers=multipliers)
+    inner = scope.of_cell(cell, given, place)
 
     def copy(index: int) -> Steps:
         scope.count.cells.add(cell)

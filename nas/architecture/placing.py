@@ -209,9 +209,8 @@ class _Copies:
         if "width" in given and "width" not in words(found[own["cell"]]):
             width = f.integer(1)(values.pop("width"), f"network.{name}.values.width")
             if "width_multiplier" not in place and ABSOLUTE.search(text):
-                rounding: dict[str, Any] = {}
-                for multiplied in (source.document, own):
-                    rounding |= f.multiplier(multiplied.get("width_multiplier", 1.0), "width_multiplier")
+                scalings = (*f.multipliers(source.document, source.name), *f.multipliers(own, source.name))
+                rounding = {key: value for scaling in scalings for key, value in scaling.items()}
                 op["width_multiplier"] = {**rounding, "times": width / source.own_width(own, name)}
         new = [cell for cell in used if (source.name, cell) not in self.names]
         for cell in new:

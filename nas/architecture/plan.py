@@ -11,6 +11,7 @@ from nas.architecture.ops import KINDS, Aux, Branches, Cell, Chain, Conv, Dropou
 from nas.architecture.shapes import Shape, is_map, written
 from nas.errors import InputError
 from nas.space.conditions import Unfit
+from nas.space.paths import join
 
 
 class ShapeError(Unfit):
@@ -132,10 +133,6 @@ def _need_logits(node: Node, place: str, classes: int) -> None:
         raise ShapeError(f"{place}: ends in {written(node.output)} instead of one number for each of {classes} classes")
 
 
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
-
-
 def _names(steps: Steps) -> list[str]:
     """Each op's own name, or what it is, numbered from the second of a kind on."""
     taken = {op.name for op in steps if op.name}
@@ -158,7 +155,7 @@ def plan_chain(op: Chain, path: str, shape: Shape, classes: int, aux: bool = Tru
     for step, name in zip(op.chain, _names(op.chain), strict=True):
         incoming = outputs[step.of] if isinstance(step, Aux) and step.of else current
         left_out = isinstance(step, Aux) and not aux
-        here = _join(path, name)
+        here = join(path, name)
         child = Node(step, here, incoming, incoming) if left_out else _node(step, here, incoming, classes)
         children.append(child)
         if not isinstance(step, Aux):
@@ -175,7 +172,7 @@ def _node(op: Op, path: str, shape: Shape, classes: int) -> Node:
             parts: list[Node] = []
             current = shape
             for index, copy in enumerate(copies):
-                parts.append(plan_chain(Chain(chain=copy), _join(path, str(index)), current, classes))
+                parts.append(plan_chain(Chain(chain=copy), join(path, str(index)), current, classes))
                 current = parts[-1].output
             return Node(op, path, shape, current, tuple(parts))
         case Branches():
@@ -210,7 +207,7 @@ def _leaf(op: Op, path: str, shape: Shape, classes: int) -> Node:
 
 
 def _branches(op: Branches, path: str, shape: Shape, classes: int) -> Node:
-    parts = tuple(plan_chain(Chain(chain=chain), _join(path, name), shape, classes) for name, chain in op.branches)
+    parts = tuple(plan_chain(Chain(chain=chain), join(path, name), shape, classes) for name, chain in op.branches)
     if len({part.output[1:] for part in parts}) > 1:
         listed = ", ".join(f"{part.name} {written(part.output)}" for part in parts)
         raise ShapeError(f"{path}: branches disagree in grid: {listed}")
@@ -221,8 +218,8 @@ def _graph(op: Graph, path: str, shape: Shape, classes: int) -> Node:
     values = {"in": shape}
     children: list[Node] = []
     for name, chains in op.nodes:
-        here = _join(path, name)
-        terms = [plan_chain(Chain(chain=chain), _join(here, of), values[of], classes) for of, chain in chains]
+        here = join(path, name)
+        terms = [plan_chain(Chain(chain=chain), join(here, of), values[of], classes) for of, chain in chains]
         if len({term.output for term in terms}) > 1:
             listed = ", ".join(f"{term.name} {written(term.output)}" for term in terms)
             raise ShapeError(f"{here}: a sum of shapes that differ: {listed}")
@@ -237,13 +234,13 @@ def projection(width: int) -> Conv:
 
 
 def _residual(op: Residual, path: str, shape: Shape, classes: int) -> Node:
-    body = plan_chain(Chain(chain=op.body), _join(path, "body"), shape, classes)
-    shortcut = plan_chain(Chain(chain=op.shortcut), _join(path, "shortcut"), shape, classes)
+    body = plan_chain(Chain(chain=op.body), join(path, "body"), shape, classes)
+    shortcut = plan_chain(Chain(chain=op.shortcut), join(path, "shortcut"), shape, classes)
     parts = [body]
     if op.projection:
         if not is_map(body.output):
             raise ShapeError(f"{path}: the projection of a residual needs a map, not {written(body.output)}")
-        parts.append(_node(projection(shortcut.output[0]), _join(path, "projection"), body.output, classes))
+        parts.append(_node(projection(shortcut.output[0]), join(path, "projection"), body.output, classes))
     if parts[-1].output != shortcut.output:
         what = "width" if parts[-1].output[1:] == shortcut.output[1:] else "grid"
         raise ShapeError(
