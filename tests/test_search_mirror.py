@@ -10,7 +10,7 @@ from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, create_trial
 from search_parts import SEARCH, prepared, quick_pool, tiny_space
 from tracking_parts import arrived, log_in, of_study
-from wandb_server import forget_account, serving
+from wandb_server import serving
 
 from nas.command import main
 from nas.search import mirror
@@ -118,9 +118,8 @@ def test_a_candidate_whose_ops_do_not_fit_has_no_picture_and_others_have_theirs(
 
 
 def test_a_whole_search_is_seen_online_with_its_sweep_its_course_and_its_best(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    forget_account(monkeypatch, tmp_path)
     monkeypatch.chdir(prepared(tmp_path))
     monkeypatch.setattr("nas.search.search.Pool", quick_pool)
     with serving() as server:

@@ -7,7 +7,7 @@ from threading import Event
 
 import pytest
 from tracking_parts import arrived, log_in, measured, of_study
-from wandb_server import forget_account, serving
+from wandb_server import serving
 
 from nas.__main__ import main
 from nas.tracking import About, WandbTracker
@@ -22,9 +22,7 @@ PARAMETERS = {
 NAMES = ["cells/normal/op", "cells/normal/op/conv/width", "training/lr"]
 
 
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch, tmp_path):
-    forget_account(monkeypatch, tmp_path)
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tracking_parts import on_disk, run_program, tracker_of
 from wandb_files import read_run, read_runs
-from wandb_server import forget_account
 
 from nas.errors import InputError
 from nas.tracking.offline import last_step, messages
@@ -62,8 +61,7 @@ def test_a_damaged_byte_ends_the_reading_before_its_message(sizes, data):
 
 
 @pytest.fixture
-def study(monkeypatch, tmp_path):
-    forget_account(monkeypatch, tmp_path)
+def study(own_home, tmp_path):
     return tmp_path / "study"
 
 

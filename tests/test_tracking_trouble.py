@@ -4,15 +4,12 @@ from argparse import Namespace
 
 import pytest
 from tracking_parts import arrived, log_in, measured, on_disk, one_candidate, synced, tracker_of
-from wandb_server import forget_account, serving
+from wandb_server import serving
 
 from nas.errors import InputError
 from nas.tracking.upload import run
 
-
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch, tmp_path):
-    forget_account(monkeypatch, tmp_path)
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 @pytest.fixture

@@ -24,15 +24,12 @@ from tracking_parts import (
     tracker_of,
 )
 from wandb_files import read_runs
-from wandb_server import forget_account, serving
+from wandb_server import serving
 
 from nas.tracking import About, Picture, Table, WandbTracker, open_tracker
 from nas.tracking.values import safe_name
 
-
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch, tmp_path):
-    forget_account(monkeypatch, tmp_path)
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 @pytest.fixture

@@ -7,13 +7,11 @@ shown by it.
 
 import gzip
 import json
-import os
 import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 from wandb_answers import REPLIES, ArrivedArtifact, ArrivedRun, ArrivedSweep, Json
 
@@ -140,16 +138,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
-
-
-def forget_account(monkeypatch: Any, folder: Any) -> None:
-    """A process without W&B account, settings or proxies, at home in `folder`."""
-    for name in list(os.environ):
-        if name.startswith("WANDB_") or name == "NETRC" or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
-    home = folder / "home"
-    home.mkdir()
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")  # else the tracker sets it, and it would outlive the test
-    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # should anything call: nobody answers there
-    monkeypatch.chdir(home)  # W&B reads settings below the working directory, too
