@@ -17,7 +17,7 @@ from nas.errors import InputError
 from nas.search.curves import CURVE, curve
 from nas.search.driver import Driver
 from nas.search.objectives import BEST, Objectives, accuracy, hypervolumes, joined
-from nas.search.pruning import COSTS, PeerPruner
+from nas.search.pruning import COSTS, MedianPruner
 from nas.search.study import load_study, trials
 from nas.search.summary import write_found
 from nas.space.reading import read_document
@@ -159,7 +159,7 @@ def running(macs: int, accuracies: list[float]) -> FrozenTrial:
 
 def test_a_pruner_compares_a_candidate_with_those_that_cost_no_more() -> None:
     study = study_of([(10, [0.3, 0.4]), (10, [0.3, 0.5]), (100, [0.6, 0.8]), (100, [0.6, 0.9])])
-    pruner = PeerPruner(n_startup_trials=2, n_warmup_steps=1)
+    pruner = MedianPruner(n_startup_trials=2, warmup=0.5)
     assert not pruner.prune(study, running(10, [0.3, 0.46]))  # better than small ones, though not than large ones
     assert pruner.prune(study, running(10, [0.3, 0.44]))
     assert pruner.prune(study, running(100, [0.3, 0.6]))
@@ -169,7 +169,7 @@ def test_a_pruner_compares_a_candidate_with_those_that_cost_no_more() -> None:
 
 
 def test_a_search_for_accuracy_and_few_multiply_adds_keeps_the_front(tmp_path: Path) -> None:
-    running = ran(tmp_path, 12, tiny_space(), objectives=TWO, pruner=PeerPruner(2, 0))
+    running = ran(tmp_path, 12, tiny_space(), objectives=TWO, pruner=MedianPruner(2, 0))
     ended = trials(running.study)
     front = running.found.numbers
     complete = [each for each in ended if each.user_attrs["state"] == "complete"]
@@ -186,7 +186,7 @@ def test_a_search_for_accuracy_and_few_multiply_adds_keeps_the_front(tmp_path: P
 
 def test_an_interrupted_search_for_several_objectives_goes_on(tmp_path: Path) -> None:
     for count in (3, 6):
-        running = ran(tmp_path, count, tiny_space(), objectives=TWO, pruner=PeerPruner(), slots=2)
+        running = ran(tmp_path, count, tiny_space(), objectives=TWO, pruner=MedianPruner(), slots=2)
         assert running.progress.counted == count
     twins = [each for each in trials(running.study) if each.user_attrs["state"] == "twin"]
     for twin in twins:
@@ -205,7 +205,7 @@ def test_what_is_found_is_written_whenever_the_front_grows(tmp_path: Path) -> No
         assert {int(path.stem) for path in (tmp_path / "front").iterdir()} == driver.found.numbers
         assert read_document(tmp_path / "best.yaml")["record"]["trial"] == driver.found.best.number
 
-    running = ran(tmp_path, 8, objectives=TWO, pruner=PeerPruner(8), on_best=write)
+    running = ran(tmp_path, 8, objectives=TWO, pruner=MedianPruner(8), on_best=write)
     assert left[0] == (1, {0})
     assert left[-1][1] == running.found.numbers
     assert len(left) > 1
@@ -217,10 +217,10 @@ def test_the_command_writes_a_document_for_each_member_of_the_front(
     monkeypatch.chdir(prepared(tmp_path))
     monkeypatch.setattr("nas.search.search.Pool", quick_pool)
     objectives = "search.objectives=[accuracy,macs,latency]"
-    assert main([*SEARCH, objectives, "study.trials=3", "tracking=none"]) == 2
-    assert "MedianPruner knows one objective" in capsys.readouterr().err
+    assert main([*SEARCH, objectives, "pruner=halving", "study.trials=3", "tracking=none"]) == 2
+    assert "SuccessiveHalvingPruner knows one objective" in capsys.readouterr().err
     assert not Path("studies").exists()
-    assert main([*SEARCH, objectives, "pruner=peers", "search.best=balanced", "study.trials=3", "tracking=none"]) == 0
+    assert main([*SEARCH, objectives, "search.best=balanced", "study.trials=3", "tracking=none"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "Pareto front" in said
     study = load_study(Path("studies/tiny"))

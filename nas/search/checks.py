@@ -14,7 +14,7 @@ from nas.architecture.plan import ShapeError
 from nas.errors import InputError
 from nas.search.objectives import ONE, Objectives
 from nas.search.proposal import Misfit, TrialSuggest, propose
-from nas.search.pruning import PeerPruner
+from nas.search.pruning import MedianPruner
 from nas.search.samplers import SeededSampler
 from nas.space.holes import Alternatives, Choice, Hole, Integer, Real, Scalar, Suggest
 from nas.space.space import Space
@@ -54,10 +54,10 @@ def check_sampler(
 ) -> None:
     """Raises `InputError` if Optuna cannot use the sampler or the pruner; a trial of a study in memory shows it."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    if objectives.several and not isinstance(pruner, PeerPruner | NopPruner):
+    if objectives.several and not isinstance(pruner, MedianPruner | NopPruner):
         raise InputError(
             f"pruner: {type(pruner).__name__} knows one objective, and there are {', '.join(objectives.names)}; "
-            "take pruner=peers or pruner=none"
+            "take pruner=median or pruner=none"
         )
     try:
         study = optuna.create_study(sampler=SeededSampler(make, seed), pruner=pruner, directions=objectives.directions)
