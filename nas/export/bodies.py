@@ -82,27 +82,23 @@ def residual(parts: Sequence[Part], op: Residual, shape: str) -> Body:
 
 def graph(parts: Sequence[Part], op: Graph, shape: str) -> Body:
     """Each node is the sum of parts over earlier nodes, or over `in`, what comes into the graph."""
-    left = iter(parts)
-    nodes = [(name, [(source, next(left)) for source, _ in chains]) for name, chains in op.nodes]
-    read = _read(op)
+    left, read, last = iter(parts), _read(op), op.nodes[-1][0]
     init: list[str] = []
     forward: list[str] = []
     local = {"in": "x"}
-    for name, _ in nodes:
+    for name, chains in op.nodes:
+        terms = [(source, next(left)) for source, _ in chains]
         local[name] = free(name, local.values())
-    for name, terms in nodes:
         modules = [(source, part.made) for source, part in terms if part.made is not None]
-        if modules:
-            init += attribute(name, _holder(modules))
+        holder, item = _held(name, modules)
+        init += holder
         if name not in read:
             continue
-        holder = access(name)
         summed = [
-            local[source] if part.made is None else f"{_item(holder, source, modules)}({local[source]})"
-            for source, part in terms
+            local[source] if part.made is None else f"{item.format(source)}({local[source]})" for source, part in terms
         ]
         said = " + ".join(summed) or "torch.zeros_like(x)"
-        result = "return " if name == nodes[-1][0] else f"{local[name]} = "
+        result = "return " if name == last else f"{local[name]} = "
         forward += _sum(result, summed, said, terms[0][1].shape if terms else shape)
     return init, forward
 
@@ -124,17 +120,17 @@ def commented(line: str, comment: str) -> str:
     return whole if comment and len(whole) <= WIDTH else f"{INDENT}{line}"
 
 
-def _holder(modules: Sequence[tuple[str, Expression]]) -> Expression:
-    """torch's dictionary of modules, where its own methods leave the names free."""
-    if any(name in DICT_METHODS for name, _ in modules):
-        return call("nn.Sequential", call("OrderedDict", dictionary(modules)))
-    return call("nn.ModuleDict", dictionary(modules))
+def _held(name: str, modules: Sequence[tuple[str, Expression]]) -> tuple[list[str], str]:
+    """The lines that give a module named parts in torch's dictionary of modules, and how one of them is read.
 
-
-def _item(holder: str, source: str, modules: Sequence[tuple[str, Expression]]) -> str:
-    if any(name in DICT_METHODS for name, _ in modules):
-        return f'{holder}.get_submodule("{source}")'
-    return f'{holder}["{source}"]'
+    Names that are methods of the dictionary need another container.
+    """
+    if not modules:
+        return [], ""
+    if any(each in DICT_METHODS for each, _ in modules):
+        made = call("nn.Sequential", call("OrderedDict", dictionary(modules)))
+        return attribute(name, made), access(name) + '.get_submodule("{}")'
+    return attribute(name, call("nn.ModuleDict", dictionary(modules))), access(name) + '["{}"]'
 
 
 def _sum(result: str, terms: Sequence[str], said: str, shape: str) -> list[str]:
