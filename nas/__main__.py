@@ -172,10 +172,6 @@ def _compare(parser: ArgumentParser) -> None:
     parser.add_argument("other", metavar="B", help="likewise")
 
 
-def _sync(parser: ArgumentParser) -> None:
-    parser.add_argument("study", type=Path, metavar="STUDY", help="the folder of a study, such as studies/NAME")
-
-
 VERBS = {
     "predict": Verb("Say what class images are of.", _predict, "nas.export.predict"),
     "export": Verb("Write a network in forms that need nothing of this project.", _export, "nas.export.folder"),
@@ -188,7 +184,7 @@ VERBS = {
     "draw": Verb("Draw a network, or one of its cells, as SVG.", _draw, "nas.drawing.picture"),
     "describe": Verb("List the ops of a network with shapes, parameters and MACs.", _describe, "nas.drawing.table"),
     "space": Verb("Say what a search space holds: documents, networks, their prices.", _space, "nas.report.space"),
-    "sync": Verb("Upload a study's W&B runs, as a sweep with a workspace.", _sync, "nas.tracking.upload"),
+    "sync": Verb("Upload a study's W&B runs, as a sweep with a workspace.", _study, "nas.tracking.upload"),
 }
 
 if __name__ == "__main__":

@@ -64,8 +64,9 @@ def test_an_upload_makes_a_sweep_of_the_runs_that_were_kept_offline_and_a_worksp
     assert f"python -m nas sync {about.folder}" in tracker.where()
     with serving() as server:
         log_in(monkeypatch, server)
-        for _ in range(2):
-            assert main(["sync", str(about.folder)]) == 0
+        monkeypatch.chdir(about.folder.parents[1])
+        for study in (str(about.folder), "tiny"):
+            assert main(["sync", study]) == 0
     (sweep,) = server.sweeps.values()
     assert list(sweep.config["parameters"]) == NAMES
     assert len(server.views) == 1

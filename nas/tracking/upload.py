@@ -16,12 +16,13 @@ PATIENCE = 300.0
 
 
 def run(given: Namespace) -> None:
-    """Uploads the runs below ``study/wandb``, then makes a sweep of them unless they belong to one.
+    """Uploads the runs in the study's folder ``wandb``, then makes a sweep of them unless they belong to one.
 
     Raises:
         InputError: there are no runs, nobody is logged in, or the server refuses them.
     """
-    folder: Path = given.study / "wandb"
+    folders = [path / "wandb" for path in (Path(given.study).expanduser(), Path("studies") / given.study)]
+    folder = next((path for path in folders if path.is_dir()), folders[0])
     runs = kept_runs(folder)
     if not runs:
         raise InputError(f"{given.study}: W&B has kept no runs there")
