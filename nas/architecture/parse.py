@@ -107,11 +107,15 @@ def read_op(document: Any, place: str, scope: Scope) -> Op:
     for key in given:
         if key not in read and key not in structure:
             raise unknown(f"{place}.{key}", f"field of {kind} called", key, ["name", *sorted({*read, *structure})])
-    options = {
-        key: _read_option(key, read, given, kind, place, scope)
-        for key in read
-        if key in given or key in scope.defaults.get(kind, {})
-    }
+    options: dict[str, Any] = {}
+    defaults = scope.defaults.get(kind, {})
+    for key, reader in read.items():
+        if key in given:
+            if is_open(given[key]):
+                raise InputError(f"{place}.{key}: still has a hole ({given[key]!r:.60}); sample the space first")
+            options[key] = reader(given[key], f"{place}.{key}")
+        elif key in defaults:
+            options[key] = reader(defaults[key], f"defaults.{kind}.{key}")
     for key in op.scaled:
         if isinstance(options.get(key), int) and options[key] > 0:
             for multiplier in scope.multipliers:
@@ -130,17 +134,6 @@ def read_op(document: Any, place: str, scope: Scope) -> Op:
         elif key not in _OPTIONAL_STRUCTURE:
             raise InputError(f"{place}: {kind} needs {key}")
     return op(name=name, **options)
-
-
-def _read_option(
-    key: str, read: Mapping[str, f.Reader[Any]], given: Mapping[str, Any], kind: str, place: str, scope: Scope
-) -> Any:
-    if key not in given:
-        return read[key](scope.defaults[kind][key], f"defaults.{kind}.{key}")
-    value = given[key]
-    if is_open(value):
-        raise InputError(f"{place}.{key}: still has a hole ({value!r:.60}); sample the space first")
-    return read[key](value, f"{place}.{key}")
 
 
 def with_values(node: Any, place: str, scope: Scope) -> Any:
@@ -166,14 +159,19 @@ def _read_branches(document: Any, place: str, scope: Scope) -> tuple[tuple[str, 
         raise InputError(f"{place}: branches are a mapping of names to chains; got {document!r:.60}")
     if is_open(document):
         raise InputError(f"{place}: still has a hole; sample the space first")
-    branches = tuple(
+    branches = _named_chains(document, place, scope)
+    if not branches:
+        raise InputError(f"{place}: at least one branch must be present; all of {list(document)} are null")
+    return branches
+
+
+def _named_chains(document: Mapping[str, Any], place: str, scope: Scope) -> tuple[tuple[str, Steps], ...]:
+    """Chains by their names, those that are null left out."""
+    return tuple(
         (f.name(name, f"{place}.{name}"), read_chain(chain, f"{place}.{name}", scope))
         for name, chain in document.items()
         if chain is not None
     )
-    if not branches:
-        raise InputError(f"{place}: at least one branch must be present; all of {list(document)} are null")
-    return branches
 
 
 def _read_nodes(document: Any, place: str, scope: Scope) -> tuple[tuple[str, tuple[tuple[str, Steps], ...]], ...]:
@@ -184,12 +182,9 @@ def _read_nodes(document: Any, place: str, scope: Scope) -> tuple[tuple[str, tup
         here = f"{place}.{name}"
         if f.name(name, here) == "in":
             raise InputError(f"{here}: `in` is what comes into the graph; call the node otherwise")
-        read: list[tuple[str, Steps]] = []
-        for source, chain in f.mapping(chains, here).items():
+        for source in f.mapping(chains, here):
             need_one_of(f"{here}.{source}", "earlier node called", source, ["in", *(earlier for earlier, _ in nodes)])
-            if chain is not None:
-                read.append((source, read_chain(chain, f"{here}.{source}", scope)))
-        nodes.append((name, tuple(read)))
+        nodes.append((name, _named_chains(chains, here, scope)))
     return tuple(nodes)
 
 
