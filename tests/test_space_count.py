@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from small_spaces import CONTEXT, recipe, spaces
 
 from nas.errors import InputError
-from nas.space.conditions import Unfit
 from nas.space.count import count, uniform_parameters
 from nas.space.enumeration import enumerate_documents
 from nas.space.space import Space
@@ -98,7 +97,7 @@ def test_a_range_of_real_numbers_makes_it_infinite_and_is_named() -> None:
 def test_documents_that_cannot_be_made_do_not_count() -> None:
     def context(cell: str, architecture: Any) -> Any:
         if architecture["network"][0]["k"] == 7:
-            raise Unfit("too large")
+            raise InputError("too large")
         return [{"grid": architecture["network"][0]["k"], "width": 1}]
 
     under = {"if": {"context": "grid", "at_least": 5}, "then": {"int": [1, 10]}, "else": 1}

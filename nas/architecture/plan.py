@@ -10,11 +10,10 @@ from functools import lru_cache
 from nas.architecture.ops import KINDS, Aux, Branches, Cell, Chain, Conv, Dropout, Graph, Identity, Op, Residual, Steps
 from nas.architecture.shapes import Shape, is_map, written
 from nas.errors import InputError
-from nas.space.conditions import Unfit
 from nas.space.paths import join
 
 
-class ShapeError(Unfit):
+class ShapeError(InputError):
     """A well-formed network that cannot take the input it is given: some op does not fit what comes in."""
 
 

@@ -14,13 +14,8 @@ Context = Callable[[str, Mapping[str, Any]], Uses]
 """Tells conditions on a context what they ask: `context(cell, architecture)`.
 
 `cell` is the path of the cell that holds the condition, such as `cells.normal`, or "" outside of cells; `architecture`
-is complete, with what has not been chosen yet at its first option. Raises `Unfit` where there is no answer.
+is complete, with what has not been chosen yet at its first option. Raises an `InputError` where there is no answer.
 """
-
-
-class Unfit(InputError):
-    """A document whose ops do not fit one another, so that nobody can tell what comes into its cells."""
-
 
 CONTEXTS = ("grid", "width")
 """grid: the smaller side of the map that comes in. width: its channels."""

@@ -210,7 +210,8 @@ class _Counting:
         """What the context says of the cell; None if the document does not fit together."""
         key = (cell, state.told)
         if key not in self.answers:
-            self.answers[key] = self.space.uses(Recorded(way.example, first), self.context).get(cell)
+            _, told = self.space.attempt(Recorded(way.example, first), self.context)
+            self.answers[key] = told.get(cell)
         return self.answers[key]
 
     def _together(self, ways: Iterable[tuple[_State, _Way]]) -> _Ways:

@@ -1,10 +1,9 @@
 """The documents of a space, one after the other."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 
 from nas.errors import InputError
-from nas.space.conditions import Context, Unfit
+from nas.space.conditions import Context
 from nas.space.count import count
 from nas.space.holes import Hole, Parameters, Real, Scalar
 from nas.space.space import Space
@@ -42,8 +41,8 @@ def enumerate_documents(
         return hole.values[0]
 
     recorded = Recorded(beginning or {}, first_value)
-    with suppress(Unfit):
-        space.sample(recorded, context)
+    document, _ = space.attempt(recorded, context)
+    if document is not None:
         yield recorded.parameters
     for beginnings in reversed(later):
         for other in beginnings:

@@ -50,7 +50,8 @@ def _told(space: Space, context: Context | None) -> Mapping[str, Sequence[tuple[
     if space.contexts and context is not None:
         for seed in range(DOCUMENTS):
             suggest = RandomSuggest(Random(seed))
-            for cell, uses in space.uses(suggest, context).items():
+            _, told = space.attempt(suggest, context)
+            for cell, uses in told.items():
                 found.setdefault(cell, []).append((suggest.parameters, uses))
     return found
 

@@ -225,10 +225,11 @@ class _Matching:
     def _holds(self, test: Test, part: _Part, way: _Way) -> bool:
         match test:
             case OnParameter(name=name):
-                told = {**way.closed, **way.parameters}
-                return name in told and test.holds(told[name])
+                values = {**way.closed, **way.parameters}
+                return name in values and test.holds(values[name])
             case _:
-                uses = self.space.uses(Recorded(way.parameters, first), self.context).get(cell_of(part.path))
+                _, told = self.space.attempt(Recorded(way.parameters, first), self.context)
+                uses = told.get(cell_of(part.path))
                 return uses is not None and test.holds(uses)
 
     def _values(self, node: Any, path: str) -> Iterator[tuple[Any, Parameters]]:

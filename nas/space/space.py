@@ -1,7 +1,6 @@
 """A search space: the document with its holes found, named and ready to be filled."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +11,6 @@ from nas.space.conditions import (
     OnContext,
     OnParameter,
     Test,
-    Unfit,
     Uses,
     check_answerable,
     is_conditional,
@@ -26,6 +24,9 @@ from nas.space.reading import check_data
 
 SECTIONS = {"architecture": "", "training": "training"}
 """Where holes may stand, and what their names begin with; in the order in which they are asked for."""
+
+Told = dict[str, Uses | None]
+"""What a context has said in a document, by cell; None where its ops do not fit one another."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,19 +103,27 @@ class Space:
             for section, value in self.document.items()
         }
 
-    def uses(self, suggest: Suggest, context: Context | None) -> dict[str, Uses | None]:
-        """What conditions on a context are told in the document that `suggest` makes, by cell; None if it is unfit."""
-        told: dict[str, Uses | None] = {}
+    def attempt(self, suggest: Suggest, context: Context | None) -> tuple[dict[str, Any] | None, Told]:
+        """A sample, or None if the context has no answer; and what the context has said."""
+        told: Told = {}
 
         def asked(cell: str, architecture: Mapping[str, Any]) -> Uses:
-            told[cell] = None
             assert context is not None
-            told[cell] = answer = context(cell, architecture)
+            told[cell] = None
+            try:
+                told[cell] = answer = context(cell, architecture)
+            except InputError as error:
+                raise _Unfit from error
             return answer
 
-        with suppress(Unfit):
-            self.sample(suggest, context and asked)
-        return told
+        try:
+            return self.sample(suggest, context and asked), told
+        except _Unfit:
+            return None, told
+
+
+class _Unfit(Exception):
+    """A context has no answer."""
 
 
 def _is_closed(name: str, document: Mapping[str, Any]) -> bool:
