@@ -12,7 +12,8 @@ from typing import Any
 import plotly.graph_objects
 import pytest
 from report_parts import studied
-from search_parts import tiny_space, whole_search
+from search_parts import SEARCH, prepared, quick_pool, tiny_space
+from verbs import refused, said
 
 from nas.__main__ import main
 from nas.errors import InputError
@@ -182,24 +183,25 @@ def test_a_study_that_has_just_begun_has_a_report(tmp_path: Path) -> None:
         assert "No candidate is complete yet." in Page(text).text
 
 
-def test_the_command_writes_the_report_of_a_real_search(
-    tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+def test_the_command_writes_the_report_of_a_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = whole_search(tmp_path_factory).folder
-    out = tmp_path_factory.mktemp("out") / "r.html"
-    assert main(["report", str(folder), "--out", str(out)]) == 0
-    assert capsys.readouterr().out == f"{out}\n"
-    data = packed(out.read_text(encoding="utf-8"))
+    monkeypatch.chdir(prepared(tmp_path))
+    monkeypatch.setattr("nas.search.search.Pool", quick_pool)
+    assert main(["train", *SEARCH, "study.trials=4", "tracking=none"]) == 0
+    capsys.readouterr()
+    assert said(capsys, "report", "tiny", "--out", "r.html") == "r.html\n"
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    data = packed(text)
     assert len(data["trials"]) >= 4
     assert data["cells"]
-    assert "Checklist of best practices" in out.read_text(encoding="utf-8")
+    assert "Checklist of best practices" in text
 
 
 def test_a_report_that_cannot_be_written_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = studied(tmp_path / "tiny", 4)
     (tmp_path / "file").touch()
-    assert main(["report", str(folder), "--out", str(tmp_path / "file" / "r.html")]) == 2
-    assert "error: --out: cannot write" in capsys.readouterr().err
+    assert "--out: cannot write" in refused(capsys, "report", str(folder), "--out", str(tmp_path / "file" / "r.html"))
 
 
 def test_without_plotly_a_report_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
