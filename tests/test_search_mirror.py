@@ -1,5 +1,6 @@
 """What a search tells its tracker, and what is seen of a whole search in W&B."""
 
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from nas.search import mirror
 from nas.search.importance import LEAST, importances
 from nas.search.progress import Progress
 from nas.search.study import IDENTITY, load_study
-from nas.tracking import Tracker
+from nas.tracking import Tracker, WandbTracker
 
 
 def trial(number: int, value: float, parameters: int, width: int = 3, state: str = "complete") -> FrozenTrial:
@@ -122,6 +123,7 @@ def test_a_whole_search_is_seen_online_with_its_sweep_its_course_and_its_best(
 ) -> None:
     monkeypatch.chdir(prepared(tmp_path))
     monkeypatch.setattr("nas.search.search.Pool", quick_pool)
+    monkeypatch.setattr("nas.tracking.WandbTracker", partial(WandbTracker, patience=120.0))  # on a busy machine, too
     with serving() as server:
         log_in(monkeypatch, server)
         options = [
