@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from search_parts import SEARCH, prepared
+from verbs import said
 
 from nas.__main__ import main
 
@@ -16,21 +17,19 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_preview_counts_and_prices_without_training(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["preview", *SEARCH, "search.budget.parameters=100", "--timed", "0"]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("tiny on images: 60 images to train on, 30 to validate, 1×8×8, 3 classes\n")
-    assert "documents   32, 3 holes" in said
-    assert re.search(r"300 drawn at random, of which \d+% are rejected", said)
-    assert re.search(r"  parameters  \d+ to \d+, half of them up to \d+", said)
-    assert "expected" not in said
+    told = said(capsys, "preview", *SEARCH, "search.budget.parameters=100", "--timed", "0")
+    assert told.startswith("tiny on images: 60 images to train on, 30 to validate, 1×8×8, 3 classes\n")
+    assert "documents   32, 3 holes" in told
+    assert re.search(r"300 drawn at random, of which \d+% are rejected", told)
+    assert re.search(r"  parameters  \d+ to \d+, half of them up to \d+", told)
+    assert "expected" not in told
 
 
 @pytest.mark.slow
 def test_a_preview_times_some_candidates_in_processes_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["preview", *SEARCH, "study.trials=7", "--samples", "20", "--timed", "2"]) == 0
-    said = capsys.readouterr().out
-    assert len(re.findall(r"MACs: .* an epoch, .* for 2, .* MB", said)) == 2
-    assert re.search(r"expected    .* for 7 candidates if none is pruned", said)
+    told = said(capsys, "preview", *SEARCH, "study.trials=7", "--samples", "20", "--timed", "2")
+    assert len(re.findall(r"MACs: .* an epoch, .* for 2, .* MB", told)) == 2
+    assert re.search(r"expected    .* for 7 candidates if none is pruned", told)
     assert not (Path.cwd() / "studies").exists()
 
 
