@@ -24,13 +24,13 @@ from nas.training.latency import LatencyLimit, OverLimit
 from nas.training.proxies import proxies
 from nas.training.recipe import Training
 from nas.training.reduced import reduced
-from nas.training.result import Report, Result, Score, TooSlow
+from nas.training.result import Reporter, Result, Score, TooSlow
 from nas.training.seeds import derived_seed
 from nas.training.starting import fingerprint
 from nas.weights import load_weights
 
 
-def run(job: Job, report: Report, threads: int) -> Result | TooSlow | Score:
+def run(job: Job, report: Reporter, threads: int) -> Result | TooSlow | Score:
     """What a child of the pool does: trains the candidate, as one of several ranks if need be, or scores it."""
     if job.proxy is not None:
         started = time.perf_counter()
@@ -42,7 +42,7 @@ def run(job: Job, report: Report, threads: int) -> Result | TooSlow | Score:
         return over.found
 
 
-def train_candidate(job: Job, threads: int, report: Report | None = None) -> Result:
+def train_candidate(job: Job, threads: int, report: Reporter | None = None) -> Result:
     """Builds and trains the network of the job's document, as `fit` does.
 
     On a CPU, the same document, data, threads, devices and micro-batch give the same numbers to the last digit. Sets

@@ -24,7 +24,7 @@ from nas.training.batches import ImageDataModule, steps
 from nas.training.checkpoint import load_checkpoint, save_checkpoint
 from nas.training.module import TrainingModule
 from nas.training.recipe import Training
-from nas.training.result import Answer, Metrics, Report, Result
+from nas.training.result import Answer, Metrics, Reporter, Result
 from nas.training.seeds import derived_seed
 
 BEGINNING: Mapping[str, Any] = {"history": [], "seconds": 0.0, "state": None}
@@ -43,7 +43,7 @@ def fit(
     precision: Any = "32-true",
     micro_batch: int | None = None,
     sync_batch_norm: bool = False,
-    report: Report | None = None,
+    report: Reporter | None = None,
     checkpoint: Path | None = None,
     candidate: str = "",
     test: bool = False,
@@ -138,7 +138,7 @@ class _Epochs(Callback):
 
     seed: int
     epochs: int
-    report: Report | None
+    report: Reporter | None
     checkpoint: Path | None
     candidate: str
     history: list[Metrics]  # of those that are done; grows

@@ -19,7 +19,7 @@ class Answer(IntEnum):
     HALT = 2  # write the checkpoint and end: the same call goes on from there
 
 
-Report = Callable[[int, Metrics], int | None]
+Reporter = Callable[[int, Metrics], int | None]
 """Hears of an epoch (from 0) and its metrics; gives an `Answer`, or None to go on."""
 
 

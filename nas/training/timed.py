@@ -13,13 +13,13 @@ from nas.data.images import ImageData
 from nas.training.candidate import train_candidate
 from nas.training.job import Job
 from nas.training.recipe import Training
-from nas.training.result import Answer, Metrics, Report, Timed
+from nas.training.result import Answer, Metrics, Reporter, Timed
 
 BATCHES, EPOCHS = 4, 2
 """What is trained: so many batches of train, and as large a part of validation, so many times; the best time counts."""
 
 
-def run(job: Job, report: Report, threads: int) -> Timed:
+def run(job: Job, report: Reporter, threads: int) -> Timed:
     """Trains the job's candidate on a part of the data. Raises what `train_candidate` raises."""
     whole = job.data()
     data = part(whole, BATCHES * Training.from_document(job.document.get("training", {})).batch_size)
