@@ -106,6 +106,24 @@ def test_defaults_that_leave_the_folders_of_spaces_are_refused(root: Path, entry
         space_files("mine", [root], {})
 
 
+@pytest.mark.parametrize(
+    ("group", "part"),
+    [
+        ("..", "plain"),
+        ("architecture/../..", "plain"),
+        ("/etc", "plain"),
+        ("architecture/cells/stem", "../plain"),
+        ("architecture/cells/stem", "/etc/plain"),
+        ("architecture/cells/stem", ""),
+        ("", "plain"),
+    ],
+)
+def test_a_part_asked_for_lies_below_the_folders_of_spaces(root: Path, group: str, part: str) -> None:
+    write(root, "mine.yaml", MAIN.format(entry="architecture/cells/stem: plain"))
+    with pytest.raises(InputError, match="parts lie in folders below the space's own, and words name them"):
+        space_files("mine", [root], {group: part})
+
+
 def test_defaults_of_a_part_are_checked_as_those_of_a_space(root: Path) -> None:
     write(root, "mine.yaml", MAIN.format(entry="architecture/cells/stem: outward"))
     write(root, "architecture/cells/stem/outward.yaml", "defaults:\n  - /data: x\n")
