@@ -162,9 +162,9 @@ def _form(node: Node) -> tuple[Any, ...]:
             return ("pool", replace(op, name=None, ceil=False))
         case Dropout():
             return ("dropout",)
-        case Graph(nodes=nodes):  # drawn as lines of text, which name the widths
-            names = tuple((name, tuple(source for source, _ in sources)) for name, sources in nodes)
-            return ("graph", names, inner, _all_values(node))
+        case Graph():  # drawn as lines of text, which name the widths
+            sums = ((name, tuple((of, _structure(chain)) for of, chain in chains)) for name, chains in node.sums())
+            return ("graph", tuple(sums), _all_values(node))
         case Chain() | Cell() | Branches() | Aux():
             return (node.kind, inner)
         case op:

@@ -26,15 +26,11 @@ def form(node: Node) -> Hashable:
             return type(node.op), tuple(child.name for child in node.children), inner
         case ops.Residual(scale=scale, activation=activation):
             return ops.Residual, scale, activation, inner
-        case ops.Graph(nodes=nodes):
-            return ops.Graph, tuple((name, tuple(source for source, _ in terms)) for name, terms in nodes), paths(node)
+        case ops.Graph():
+            sums = ((name, tuple((of, form(chain)) for of, chain in chains)) for name, chains in node.sums())
+            return ops.Graph, tuple(sums)
         case op:
             return replace(op, name=None), node.input if type(op) in LAYERS_OF else is_map(node.input)
-
-
-def paths(node: Node) -> Hashable:
-    """The chains of a graph, which are called alike where two nodes read the same one, by their whole paths."""
-    return tuple((child.path[len(node.path) :], form(child)) for child in node.children)
 
 
 def does_something(node: Node) -> bool:
