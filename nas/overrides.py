@@ -61,6 +61,8 @@ def split(arguments: Sequence[str]) -> tuple[Edits, list[Override]]:
 def _parsed(argument: str) -> Override:
     """Values that Hydra cannot read, such as a path with a bracket, are text, unless they begin like something else."""
     key, equals, value = argument.partition("=")
+    if not equals and not argument.startswith("~"):
+        raise InputError(f"{argument}: not an override such as study.trials=10; there is no = in it")
     is_text = equals and not value.startswith(("[", "{", "(", "'", '"'))
     texts = [argument, f"{key}={quoted(value)}"] if is_text else [argument]
     reasons = []

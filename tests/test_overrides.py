@@ -63,7 +63,7 @@ def test_paths_are_read_as_they_are(value: str) -> None:
 @pytest.mark.parametrize(
     ("argument", "said"),
     [
-        ("study.trials", "not an override such as study.trials=10"),
+        ("study.trials", "not an override such as study.trials=10; there is no = in it"),
         ("a b=c", "not an override"),
         ("study.trials=1,2", "several values at once"),
         ("study.seed=range(3)", "several values at once"),
