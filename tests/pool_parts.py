@@ -12,7 +12,7 @@ from typing import Any
 from nas.pool import Device, Event, Need, Pool, Report
 
 TARGET = "pool_targets:run"
-PATIENCE = 60.0  # seconds after which a test gives up; nothing here takes so long
+PATIENCE = 120.0  # seconds after which a test gives up; nothing here takes so long
 CORES = tuple(Device("cpu", str(number)) for number in range(4))
 ONE = Need()
 

@@ -245,23 +245,11 @@ def list_descriptors(value: Any, report: Report, threads: int) -> object:
     return len(os.listdir("/dev/fd"))
 
 
-def convolve(value: Any, report: Report, threads: int) -> object:
-    """Two-thread convolution and its gradient; hangs if the fork server has ever run a parallel operation."""
-    import torch
-
-    torch.set_num_threads(threads)
-    layer = torch.nn.Conv2d(16, 32, 3)
-    layer(torch.ones(8, 16, 64, 64)).sum().backward()
-    assert layer.bias is not None
-    assert layer.bias.grad is not None
-    return float(layer.bias.grad.sum())
-
-
 TARGETS: dict[str, Target] = {
     function.__name__: function
     for function in (
         return_it, look_around, count, print_it, fail, leave, leave_at_once, kill_itself, segfault, sleep,
         crash_while_ending, linger, return_a_lambda, return_unreadable, hang, hang_in_c, hang_deaf,
-        hang_with_company, by_rank, hang_together, connected, reduce, steps, train, list_descriptors, convolve,
+        hang_with_company, by_rank, hang_together, connected, reduce, steps, train, list_descriptors,
     )
 }  # fmt: skip

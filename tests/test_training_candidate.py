@@ -5,13 +5,11 @@ import sys
 
 import pytest
 import torch
-from pool_parts import CORES, PATIENCE, TARGET, run_one
-from training_parts import DOCUMENT, small_data
+from training_parts import DOCUMENT, run_ranks, small_data
 
 from nas.architecture import Architecture
 from nas.errors import InputError
 from nas.network import build_network
-from nas.pool import Done, Pool
 from nas.training.candidate import train_candidate
 from nas.training.job import Job
 from nas.training.result import Result
@@ -71,15 +69,15 @@ def test_the_document_stays_as_it_is():
     assert repr(DOCUMENT) == before
 
 
+def history_with_two_threads():
+    return train(threads=2).history
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
-def test_a_server_that_has_imported_it_has_one_thread_and_its_two_thread_children_train_as_any_process(tmp_path):
-    preload = ["nas.training.candidate"]
-    with Pool(TARGET, devices=CORES, threads=2, preload=preload, time_limit=PATIENCE) as pool:
-        around = run_one(pool, tmp_path / "log", "look_around")
-        assert "torch" in around.result["modules"]
-        assert len(os.listdir(f"/proc/{around.result['parent']}/task")) == 1
-        assert run_one(pool, tmp_path / "log", "convolve") == Done(1, 8.0 * 62 * 62 * 32)
-        forked = [run_one(pool, tmp_path / "log", "train", 1).result.history for _ in range(2)]
-    here = train(threads=2).history
+def test_a_server_that_has_imported_it_has_one_thread_and_its_two_thread_children_train_as_any_process():
+    (server,) = run_ranks(os.getppid, devices=1)
+    assert len(os.listdir(f"/proc/{server}/task")) == 1
+    forked = [run_ranks(history_with_two_threads, devices=1)[0] for _ in range(2)]
+    here = history_with_two_threads()
     torch.set_num_threads(1)
     assert forked == [here, here]
