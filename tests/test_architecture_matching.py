@@ -12,6 +12,7 @@ from shipped_spaces import SPACES, load
 
 from nas.architecture import Architecture
 from nas.architecture.context import context
+from nas.architecture.derivation import GaveUp
 from nas.architecture.matching import match_digest, multiplicity
 from nas.architecture.plan import ShapeError
 from nas.errors import InputError
@@ -225,3 +226,11 @@ def test_the_search_gives_up_in_the_end() -> None:
     other = side_by_side(**{f"b{index}": [conv(2, 3)] for index in range(5)}, b=[conv(3, 3)])
     with pytest.raises(InputError, match="cannot be told in 50 steps"):
         match_digest(space, build(other), budget=50)
+
+
+def test_a_space_of_variants_is_matched_as_it_is_written_alone() -> None:
+    space = space_of(TWO, variants={"wide": {"network.c.width": 8}}, variant=choice(None, "wide"))
+    with pytest.raises(InputError, match="a space whose variant is a hole is matched as it is written alone"):
+        match_digest(space, build(conv(2)))
+    with pytest.raises(GaveUp):
+        multiplicity(space, build(conv(2)))

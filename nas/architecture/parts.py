@@ -23,15 +23,13 @@ from nas.space.references import resolve_references
 Defaults = Mapping[str, Mapping[str, Any]]
 
 
-def with_parts(document: Mapping[str, Any], defaults: Defaults, users: tuple[str, ...] = ()) -> dict[str, Any]:
+def with_parts(document: Mapping[str, Any], defaults: Defaults) -> dict[str, Any]:
     """The document with every part it names among its own cells, called `inception_v3_b` there.
-
-    `users` are the networks that take parts of one another up to this document, a published one itself.
 
     Raises:
         InputError: no such network or part, or the document already has a cell of that name.
     """
-    copies = _Copies(defaults, users)
+    copies = _Copies(defaults)
     changed = {**document, "network": renamed(document.get("network"), "network", copies.local_name)}
     cells = document.get("cells")
     if isinstance(cells, Mapping):
@@ -54,7 +52,6 @@ class _Copies:
     """Parts copied so far, and how a place in the document names one."""
 
     defaults: Defaults
-    users: tuple[str, ...]
     cells: dict[str, Any] = field(default_factory=dict)
 
     def local_name(self, name: str, place: str) -> str:
@@ -62,39 +59,36 @@ class _Copies:
             return name
         network, _, part = name.partition(".")
         need_one_of(f"{place}.cell", "published network", network, published_names())
-        if network in self.users:
-            raise InputError(f"{place}.cell: networks take parts in a circle: {' → '.join((*self.users, network))}")
-        parts = _parts(network, self.users)
-        need_one_of(f"{place}.cell", f"part of {network} called", part, parts)
+        need_one_of(f"{place}.cell", f"part of {network} called", part, _parts(network))
         return self._take(network, part)
 
     def _take(self, network: str, part: str) -> str:
         name = f"{network}_{part}"
         if name not in self.cells:
             self.cells[name] = None  # a cell that holds itself ends here, and is refused where it is read
-            copy = _spelled_part(network, part, self.users, json.dumps(self.defaults))
+            copy = _spelled_part(network, part, json.dumps(self.defaults))
             self.cells[name] = renamed(copy, name, lambda inner, _: self._take(network, inner))
         return name
 
 
 @lru_cache(maxsize=64)
-def _published(network: str, users: tuple[str, ...]) -> dict[str, Any]:
+def _published(network: str) -> dict[str, Any]:
     document = read_document(published_path(network))["architecture"]
     document = resolve_references(varied(document))
-    return with_parts(document, document.get("defaults") or {}, (*users, network))
+    return with_parts(document, document.get("defaults") or {})
 
 
 @lru_cache(maxsize=1024)
-def _spelled_part(network: str, part: str, users: tuple[str, ...], defaults: str) -> Any:
+def _spelled_part(network: str, part: str, defaults: str) -> Any:
     """A part as it is written under the defaults of the document that takes it."""
-    own = _published(network, users).get("defaults") or {}
-    return spelled(_parts(network, users)[part], own, json.loads(defaults))
+    own = _published(network).get("defaults") or {}
+    return spelled(_parts(network)[part], own, json.loads(defaults))
 
 
 @lru_cache(maxsize=64)
-def _parts(network: str, users: tuple[str, ...]) -> dict[str, Any]:
+def _parts(network: str) -> dict[str, Any]:
     """What can be taken from a published document, by name: its cells, then named ops that are no aux heads."""
-    document = _published(network, users)
+    document = _published(network)
     named = {op["name"]: op for op in document["network"] if op.get("name") and op["op"] != "aux"}
     ops = {name: {key: value for key, value in op.items() if key != "name"} for name, op in named.items()}
     return {**ops, **(document.get("cells") or {})}

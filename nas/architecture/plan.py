@@ -196,13 +196,9 @@ def _concrete(op: Op, shape: Shape, classes: int) -> tuple[Op, Shape | None]:
 def _leaf(op: Op, path: str, shape: Shape, classes: int) -> Node:
     try:
         concrete, output = _concrete(op, shape, classes)
-        if output is None:
-            return _node(concrete, path, shape, classes)
-        return Node(concrete, path, shape, output)
-    except ShapeError:
-        raise
     except InputError as error:
         raise ShapeError(f"{path}: {error}") from None
+    return _node(concrete, path, shape, classes) if output is None else Node(concrete, path, shape, output)
 
 
 def _branches(op: Branches, path: str, shape: Shape, classes: int) -> Node:
