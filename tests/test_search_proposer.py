@@ -8,7 +8,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
-from search_parts import tiny_space
+from search_parts import CHOICE, tiny_space
 
 from nas.search import proposer, states
 from nas.search.claims import Alone
@@ -202,8 +202,8 @@ def test_a_candidate_that_another_driver_was_first_to_claim_is_its_twin() -> Non
     assert candidate.key != _key(SMALLEST)
 
 
-def _candidate(parameters: dict[str, Any]) -> Candidate:
-    return proposed(made(), parameters)[1]
+def _candidate(parameters: dict[str, Any], space: Space | None = None) -> Candidate:
+    return proposed(made(space), parameters)[1]
 
 
 def _key(parameters: dict[str, Any]) -> str:
@@ -232,11 +232,17 @@ def test_of_what_is_left_only_what_is_within_the_budget_is_proposed() -> None:
     assert over == [], "the sampler has not proposed any, and of the list none is made"
 
 
+UNDER_A_CONDITION = {"if": {"context": "grid", "at_least": 4}, "then": 1, "else": 3}
+
+
+@pytest.mark.parametrize("kernel", [1, UNDER_A_CONDITION])
 def test_a_space_too_large_to_be_listed_is_drawn_from_at_random_and_given_up_in_the_end(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, kernel: Any
 ) -> None:
     monkeypatch.setattr(proposer, "GIVE_UP_AFTER", PATIENCE + 5)
-    it = made(tiny_space(lr={"float": [0.01, 0.02]}), sampler=Stubborn(), budget=Budget(macs=1))
+    body = {"op": "conv", "name": "body", "width": CHOICE, "kernel": kernel}
+    space = tiny_space(lr={"float": [0.01, 0.02]}, network=body)
+    it = made(space, sampler=Stubborn(), budget=Budget(macs=1))
     while not it.exhausted:
         assert it.next() is None
     assert it.exhausted == f"no new candidate in {PATIENCE + 5} proposals: nothing else is new and fits"
@@ -244,6 +250,53 @@ def test_a_space_too_large_to_be_listed_is_drawn_from_at_random_and_given_up_in_
     assert set(widths[:PATIENCE]) == {2}
     assert len(widths) == PATIENCE + 5
     assert len(set(widths[PATIENCE:])) > 1
+
+
+def test_of_what_is_left_nothing_is_proposed_that_is_known() -> None:
+    it = made(tiny_space(width=4), sampler=Stubborn())
+    for kernel in (1, 3):
+        proposed(it, {"network.body.kernel": kernel})
+    while not it.exhausted:
+        assert it.next() is None
+    assert [trial.number for trial in trials(it.study) if trial.params["network.body.kernel"] == 3] == [1]
+
+
+def test_what_was_trained_before_is_known_as_it_ended() -> None:
+    space = tiny_space(lr={"choice": [0.01, 0.02]})
+    before = made(space)
+    for width, state in ((2, states.COMPLETE), (3, states.PRUNED), (4, None), (5, states.FAILED), (6, states.SCREENED)):
+        trial, _ = proposed(before, {"network.body.width": width, "network.body.kernel": 1, "training.lr": 0.01})
+        if state is not None:
+            before.end(trial, state, values=[0.5] if state == states.COMPLETE else None)
+    waiting = refused(before, {"network.body.width": 4, "network.body.kernel": 1, "training.lr": 0.02})
+    assert waiting.state == TrialState.RUNNING
+    unfit = before.study.ask()
+    before.study.tell(unfit, state=TrialState.FAIL)
+    after = made(space)
+    for trial in trials(before.study):
+        after.learn(trial)
+    known = {
+        width: [
+            after.known.equals(
+                _candidate(SMALLEST | {"network.body.width": width, "training.lr": lr}, space), number=99
+            )
+            for lr in (0.01, 0.02)
+        ]
+        for width in (2, 3, 4, 5, 6)
+    }
+    only_itself, nothing = [[3], []], [[], []]
+    assert known == {2: [[0], [0]], 3: [[1], [1]], 4: [[2], [2]], 5: only_itself, 6: nothing}
+
+
+def test_what_another_driver_has_screened_out_may_be_proposed_here() -> None:
+    there, here = made(), made()
+    trial, candidate = proposed(there, SMALLEST)
+    here.learn(trials(there.study)[0])
+    here.exhausted = "nothing left"
+    there.end(trial, states.SCREENED)
+    here.learn(trials(there.study)[0])
+    assert here.known.equals(candidate, number=99) == []
+    assert not here.exhausted
 
 
 def test_after_some_proposals_in_vain_other_work_comes_first() -> None:
