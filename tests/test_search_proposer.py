@@ -107,6 +107,12 @@ def test_a_candidate_is_recorded_with_its_price_and_key_before_it_is_trained() -
     assert frozen.user_attrs == candidate.facts
 
 
+def test_a_trial_that_is_taken_up_again_has_its_own_candidate() -> None:
+    it = made()
+    trial, candidate = proposed(it, SMALLEST)
+    assert it.candidate(trial) == candidate
+
+
 def test_a_trial_gets_into_the_group_that_is_asked_for() -> None:
     it = made()
     first, _ = proposed(it)
@@ -224,6 +230,13 @@ def test_a_sampler_that_repeats_itself_is_helped_out_until_each_document_has_bee
     assert len(twins) == PATIENCE + 10 + 5 + 2 + 12
 
 
+def test_what_is_left_comes_in_an_order_of_the_seed() -> None:
+    one, other = made(sampler=Stubborn()), made(sampler=Stubborn())
+    orders = [[new[1].key for _ in range(30) if (new := it.next()) is not None] for it in (one, other)]
+    assert orders[0] == orders[1]
+    assert orders[0] != sorted(orders[0])
+
+
 def test_of_what_is_left_only_what_is_within_the_budget_is_proposed() -> None:
     it = made(sampler=Stubborn(), budget=Budget(parameters=20))
     found = [new[1] for _ in range(99) if (new := it.next()) is not None]
@@ -275,15 +288,10 @@ def test_what_was_trained_before_is_known_as_it_ended() -> None:
     after = made(space)
     for trial in trials(before.study):
         after.learn(trial)
-    known = {
-        width: [
-            after.known.equals(
-                _candidate(SMALLEST | {"network.body.width": width, "training.lr": lr}, space), number=99
-            )
-            for lr in (0.01, 0.02)
-        ]
-        for width in (2, 3, 4, 5, 6)
-    }
+    known: dict[int, list[list[int]]] = {}
+    for width in (2, 3, 4, 5, 6):
+        settings = [SMALLEST | {"network.body.width": width, "training.lr": lr} for lr in (0.01, 0.02)]
+        known[width] = [after.known.equals(_candidate(each, space), number=99) for each in settings]
     only_itself, nothing = [[3], []], [[], []]
     assert known == {2: [[0], [0]], 3: [[1], [1]], 4: [[2], [2]], 5: only_itself, 6: nothing}
 
