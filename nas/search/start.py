@@ -9,7 +9,7 @@ from nas.architecture.cell_matching import cell_parameters, places, planned
 from nas.architecture.context import context
 from nas.architecture.matching import match_digest
 from nas.architecture.placing import own_input
-from nas.architecture.published import published_names, published_path
+from nas.architecture.published import is_path, published_names, published_path
 from nas.errors import InputError
 from nas.space.holes import Scalar
 from nas.space.match import NoMatch, match
@@ -54,7 +54,7 @@ def read_source(source: str) -> Mapping[str, Any]:
     Raises:
         InputError: there is no such network or file, or it holds neither.
     """
-    if "." in source and "/" not in source and not source.endswith((".yaml", ".yml")):
+    if "." in source and not is_path(source):
         return {"op": "cell", "cell": source}
     document: Mapping[str, Any] = read_document(published_path(source))
     if not document.keys() & {"op", "architecture"}:
