@@ -108,7 +108,8 @@ def test_a_study_in_a_database_is_opened_again_with_its_pin_and_identity(tmp_pat
     url = f"sqlite:///{tmp_path / 'study.db'}"
     first, second = opened(tmp_path, url), opened(tmp_path, url)
     assert first.user_attrs["identity"] == second.user_attrs["identity"]
-    with pytest.raises(InputError, match='pin: "" in the study, "other" asked for now'):
+    told = """study 'shared' was made with something else.*\n  pin: "" in the study, "other" asked for now"""
+    with pytest.raises(InputError, match=told):
         opened(tmp_path, url, "other")
 
 

@@ -17,7 +17,7 @@ from optuna.samplers import RandomSampler
 from nas.errors import InputError
 from nas.search.objectives import Objectives
 from nas.search.pruning import COSTS
-from nas.search.study import IDENTITY, JOURNAL, held, is_shared, load_study, open_study, pinned, trials
+from nas.search.study import IDENTITY, JOURNAL, held, is_shared, load_study, open_study, pinned, storage_errors, trials
 
 PIN = {
     "search": {"architecture": {"network": [{"op": "conv", "name": "a", "width": {"choice": [1, 2]}}]}},
@@ -86,8 +86,10 @@ def test_another_pin_is_refused_with_what_differs_and_changes_nothing(
 
 def test_of_many_differences_the_first_are_listed(tmp_path: Path) -> None:
     opened(tmp_path, {"training": {f"k{number}": 0 for number in range(9)}})
-    with pytest.raises(InputError, match="and 3 more"):
-        opened(tmp_path, {"training": {f"k{number}": 1 for number in range(9)}})
+    for differing, more in ((7, 1), (9, 3)):
+        changed = {f"k{number}": int(number < differing) for number in range(9)}
+        with pytest.raises(InputError, match=f"and {more} more\nGive the search a new name .*, or ask for .* has.$"):
+            opened(tmp_path, {"training": changed})
 
 
 def test_six_differences_are_all_listed_each_in_ninety_characters(tmp_path: Path) -> None:
@@ -217,3 +219,8 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, parent: str)
     (tmp_path / "a file").write_text("")
     with pytest.raises(InputError, match=r"study\.folder: .* cannot be written"), held(tmp_path / parent / "study"):
         pass
+
+
+def test_without_a_database_an_error_stays_what_it_is() -> None:
+    with pytest.raises(ZeroDivisionError), storage_errors(None):
+        _ = 1 / 0

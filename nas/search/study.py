@@ -209,7 +209,7 @@ def held(folder: Path, shared: bool = False) -> Iterator[None]:
 
 def _refuse_other(name: str, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
     old, new = dict(_flat(there, "")), dict(_flat(here, ""))
-    differing = [key for key in {**old, **new} if old.get(key, "nothing") != new.get(key, "nothing")]
+    differing = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     if not differing:
         return
     listed = "".join(
