@@ -124,7 +124,8 @@ def test_a_study_of_the_same_name_made_after_the_first_was_deleted_is_another(tm
 def test_a_study_does_not_go_on_in_another_place(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'study.db'}"
     opened(tmp_path / "journal", None)
-    with pytest.raises(InputError, match=f"is kept in its {JOURNAL}; leave study.storage out"):
+    told = rf"is kept in its {JOURNAL}; leave study\.storage out, or give the search a new name \(study\.name=\.\.\.\)$"
+    with pytest.raises(InputError, match=told):
         opened(tmp_path / "journal", url)
     write_atomically(tmp_path / "database" / CONFIG, f"study: {{storage: '{url}'}}\n")
     with pytest.raises(InputError, match=r"is kept in sqlite:///.*study\.db; give that address again"):
