@@ -1,6 +1,6 @@
 """The one error for input that is refused: it names the place, the value and the choices."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -22,9 +22,13 @@ def unknown(place: str, kind: str, value: object, choices: Iterable[object]) -> 
     return InputError(f"{place}: no {kind} {value!r}; {there}: {', '.join(names) or 'none'}")
 
 
-def need_one_of(place: str, kind: str, value: object, choices: Iterable[object]) -> None:
+def need_one_of(place: str, kind: str, value: object, choices: Collection[object]) -> None:
     """Raises the error of `unknown` if the value is none of `choices`."""
-    if value not in (choices if isinstance(choices, list | tuple) else tuple(choices)):
+    try:
+        there = value in choices
+    except TypeError:  # such as a list, which is no key
+        there = False
+    if not there:
         raise unknown(place, kind, value, choices)
 
 
