@@ -51,7 +51,7 @@ class Scope:
     def of_cell(self, cell: str, use: Mapping[str, Any], place: str) -> "Scope":
         """The scope of the ops in a cell, of which `use` is an op at `place`; but for its values."""
         multipliers = (*f.multipliers(use, place), *self.multipliers)
-        return replace(self.within(), inside=(*self.inside, cell), multipliers=multipliers)
+        return replace(self, level=self.level + 1, inside=(*self.inside, cell), multipliers=multipliers)
 
 
 def read_chain(document: Any, place: str, scope: Scope) -> Steps:
