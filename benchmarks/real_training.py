@@ -23,8 +23,8 @@ from typing import Any
 import yaml
 
 from environment import described
-from nas.search.files import FINALS_TABLE, TRIALS
 from nas.search.statistics import paired_bootstrap, spread
+from nas.study.files import FINALS_TABLE, TRIALS
 
 ROOT = Path(__file__).parent.parent
 BASELINES = "resnet18,inception_v3.a"

@@ -8,11 +8,11 @@ from optuna.trial import FrozenTrial
 from processes import HERE, PROGRAM, Spent, spent
 
 from nas.compose import configuration
-from nas.search import states
 from nas.search.proposal import Candidate, propose
 from nas.search.spaces import candidate_space
-from nas.search.study import load_study, trials
 from nas.space.suggest import Recorded
+from nas.study import states
+from nas.study.study import load_study, trials
 
 SMALL = (
     "search.architecture.network.stem.values.width=16",

@@ -27,13 +27,13 @@ from optuna.trial import create_trial
 
 from environment import described
 from nas.compose import configuration
-from nas.search import states
-from nas.search.ledger import Ledger, open_ledger
 from nas.search.proposal import Candidate, TrialSuggest, propose
 from nas.search.samplers import SeededSampler
 from nas.search.spaces import at_data
-from nas.search.study import open_study, trials
 from nas.space.space import Space
+from nas.study import states
+from nas.study.ledger import Ledger, open_ledger
+from nas.study.study import open_study, trials
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import postgresql  # the server that the tests start

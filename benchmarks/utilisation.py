@@ -30,13 +30,13 @@ from nas.compose import Configuration, configuration
 from nas.pool import Pool, find_devices
 from nas.search.display import LineDisplay
 from nas.search.driver import Driver, Stop
-from nas.search.ledger import open_ledger
 from nas.search.needs import Needs
 from nas.search.options import Budget, SearchOptions, StudyOptions
 from nas.search.samplers import SeededSampler
 from nas.search.spaces import candidate_space
-from nas.search.study import open_study, trials
 from nas.space.space import Space
+from nas.study.ledger import open_ledger
+from nas.study.study import open_study, trials
 from nas.tracking import Tracker
 from nas.training.job import Job
 from simulation import Drawn, SimulatedPool

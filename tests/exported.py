@@ -16,7 +16,7 @@ from nas.architecture import Architecture
 from nas.architecture.plan import Node, ShapeError, plan
 from nas.export.python import python_source
 from nas.network import Network, build_network
-from nas.search import files
+from nas.study import files
 
 
 def smallest_plan(architecture: Architecture) -> Node:

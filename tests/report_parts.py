@@ -16,15 +16,15 @@ from search_parts import tiny_space
 from nas.compose import configuration
 from nas.pool import Device
 from nas.samplers.planned import distribution
-from nas.search import files
-from nas.search.environment import read_environment, record_environment
-from nas.search.ledger import TWIN_OF
-from nas.search.objectives import Objectives
 from nas.search.proposal import Candidate, propose
-from nas.search.study import open_study
 from nas.space.holes import Hole, Scalar
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest
+from nas.study import files
+from nas.study.environment import read_environment, record_environment
+from nas.study.ledger import TWIN_OF
+from nas.study.objectives import Objectives
+from nas.study.study import open_study
 
 BEGIN = datetime(2026, 3, 1, 12, 0, 0)
 EPOCHS = 4

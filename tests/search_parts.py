@@ -26,15 +26,15 @@ from search_targets import no_images
 from nas.pool import AnyPool, Pool, find_devices
 from nas.search.display import LineDisplay
 from nas.search.driver import Driver, Stop
-from nas.search.files import trials_csv
-from nas.search.ledger import open_ledger
 from nas.search.needs import Needs
-from nas.search.objectives import ONE, Objectives
 from nas.search.options import Budget, SearchOptions, StudyOptions
 from nas.search.samplers import SeededSampler
 from nas.search.screen import Screen
-from nas.search.study import held, open_study, trials
 from nas.space.space import Space
+from nas.study.files import trials_csv
+from nas.study.ledger import open_ledger
+from nas.study.objectives import ONE, Objectives
+from nas.study.study import held, open_study, trials
 from nas.tracking import Tracker
 from nas.training.job import Job
 

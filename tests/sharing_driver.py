@@ -15,10 +15,10 @@ from optuna.samplers import RandomSampler
 from optuna.trial import Trial, TrialState
 
 from nas.errors import InputError
-from nas.search import states
-from nas.search.ledger import open_ledger
 from nas.search.samplers import SeededSampler
-from nas.search.study import open_study
+from nas.study import states
+from nas.study.ledger import open_ledger
+from nas.study.study import open_study
 
 SLOTS = 3
 OUTCOMES = (states.COMPLETE, states.PRUNED, states.FAILED, states.INFEASIBLE)

@@ -20,8 +20,8 @@ from pool_targets import STEPS
 
 from nas.errors import InputError
 from nas.pool import Died, Done, Event, Failed, Need, PoolError, Report
-from nas.search import states
 from nas.search.driver import Stop
+from nas.study import states
 
 if TYPE_CHECKING:
     from nas.pool.ray_pool import RayPool

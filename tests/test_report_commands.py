@@ -12,7 +12,7 @@ from verbs import refused, said
 from nas.__main__ import main
 from nas.report.compare import differences
 from nas.report.show import drawn
-from nas.search.study import held
+from nas.study.study import held
 
 NAME = "it's <b>[red]ü"
 

@@ -8,9 +8,9 @@ from report_parts import studied
 
 from nas.errors import InputError
 from nas.report.reading import is_running, read_study
-from nas.search import files
-from nas.search.database import connected
-from nas.search.study import held, load_study
+from nas.study import files
+from nas.study.database import connected
+from nas.study.study import held, load_study
 
 
 def test_a_study_is_read_from_its_folder_alone(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from report_parts import BEGIN, studied
 
 from nas.report.reading import read_study
 from nas.report.timeline import Clock, timeline
-from nas.search.environment import read_environment
-from nas.search.files import yaml_text
+from nas.study.environment import read_environment
+from nas.study.files import yaml_text
 
 LATER = BEGIN + timedelta(days=1)
 

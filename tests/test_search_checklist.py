@@ -10,8 +10,8 @@ from search_parts import Searched, whole_search
 
 from nas.errors import InputError
 from nas.search.checklist import NO, checklist
-from nas.search.files import record_test_read
 from nas.search.trainings import Trained, table
+from nas.study.files import record_test_read
 
 CONFIG: dict[str, Any] = {
     "space": "tiny",

@@ -24,7 +24,7 @@ from nas.search.attempts import LEAST_MICRO_BATCH
 from nas.search.driver import Stop
 from nas.search.options import Budget
 from nas.search.proposer import PATIENCE
-from nas.search.study import JOURNAL, SECONDS, load_study, trials
+from nas.study.study import JOURNAL, SECONDS, load_study, trials
 from nas.tracking import Tracker
 
 TRIALS = 4

@@ -17,9 +17,9 @@ from nas.architecture import Architecture
 from nas.command import main
 from nas.network import build_network
 from nas.search.agreement import agreement
-from nas.search.objectives import hypervolumes
-from nas.search.study import load_study
 from nas.search.trainings import read_table
+from nas.study.objectives import hypervolumes
+from nas.study.study import load_study
 
 SPACE = """
 architecture:

@@ -29,10 +29,10 @@ from nas.command import main
 from nas.compose import configuration
 from nas.data.npz import load_npz
 from nas.errors import InputError
-from nas.search.files import FINALS_TABLE, TEST_READS
 from nas.search.finals import final_seeds
 from nas.search.options import Budget, FinalsOptions, SearchOptions, section
 from nas.search.trainings import Trained, read_table
+from nas.study.files import FINALS_TABLE, TEST_READS
 from nas.training.candidate import run
 from nas.training.job import Job
 from nas.training.recipe import METRIC

@@ -17,7 +17,7 @@ from nas.command import main
 from nas.search import mirror
 from nas.search.importance import LEAST, importances
 from nas.search.progress import Progress
-from nas.search.study import IDENTITY, load_study
+from nas.study.study import IDENTITY, load_study
 from nas.tracking import Tracker, WandbTracker
 
 

@@ -10,15 +10,16 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 from search_parts import CHOICE, tiny_space
 
-from nas.search import proposer, states
-from nas.search.claims import Alone
-from nas.search.ledger import TWIN_OF, Ledger
+from nas.search import proposer
 from nas.search.options import Budget, SearchOptions
 from nas.search.proposal import Candidate
 from nas.search.proposer import AT_ONCE, PATIENCE, Proposer
 from nas.search.samplers import SeededSampler
-from nas.search.study import trials
 from nas.space.space import Space
+from nas.study import states
+from nas.study.claims import Alone
+from nas.study.ledger import TWIN_OF, Ledger
+from nas.study.study import trials
 
 SMALLEST = {"network.body.width": 2, "network.body.kernel": 1}
 LARGER = {"network.body.width": 3, "network.body.kernel": 1}

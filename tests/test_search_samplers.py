@@ -16,10 +16,10 @@ from search_parts import tiny_space
 from nas.compose import configuration
 from nas.search.proposal import Candidate, TrialSuggest, propose
 from nas.search.samplers import SeededSampler
-from nas.search.study import open_study
 from nas.space.holes import Hole
 from nas.space.space import Space
 from nas.space.suggest import first
+from nas.study.study import open_study
 
 CONDITIONAL = {
     "op": "chain",

@@ -22,14 +22,14 @@ from search_parts import Finished, ran, rows, searching, tiny_space, without_tim
 from search_targets import RAISES, TOO_LARGE
 
 from nas.samplers.catalogue import Catalogue
-from nas.search import states
-from nas.search.claims import Alone
 from nas.search.driver import Driver, Stop
-from nas.search.ledger import Ledger, group_of
 from nas.search.screen import Screen
 from nas.search.screening import PARENTS, Screening
-from nas.search.states import SCORE
-from nas.search.study import JOURNAL, trials
+from nas.study import states
+from nas.study.claims import Alone
+from nas.study.ledger import Ledger, group_of
+from nas.study.states import SCORE
+from nas.study.study import JOURNAL, trials
 from nas.tracking import Tracker
 from nas.training.result import Score
 

@@ -24,9 +24,9 @@ from nas.command import main
 from nas.compose import configuration
 from nas.overrides import quoted
 from nas.program import program
-from nas.search.files import TRIALS
-from nas.search.study import JOURNAL, load_study
 from nas.space.reading import read_document
+from nas.study.files import TRIALS
+from nas.study.study import JOURNAL, load_study
 from nas.training.recipe import METRIC, Training
 
 HOLES = ["network.body.width", "network.body.kernel", "training.lr"]

@@ -15,7 +15,7 @@ from nas.architecture.cell_matching import cell_parameters, places, planned
 from nas.architecture.context import context
 from nas.architecture.sketch import sketch
 from nas.errors import InputError
-from nas.search.contained import published_cells, published_cells_in, published_networks_in
+from nas.report.contained import published_cells, published_cells_in, published_networks_in
 from nas.search.start import StartingPoint, starting_points
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest, Recorded, first

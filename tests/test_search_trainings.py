@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.search.files import FINALS_TABLE, write_atomically
 from nas.search.trainings import Trained, read_table, table
+from nas.study.files import FINALS_TABLE, write_atomically
 
 NUMBERS = st.floats(0, 1)
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=12)

@@ -19,7 +19,7 @@ from nas.pool.slots import Slots
 from nas.search.driver import Driver
 from nas.search.needs import Needs
 from nas.search.samplers import SeededSampler
-from nas.search.study import trials
+from nas.study.study import trials
 from nas.training.job import Job
 from nas.training.recipe import METRIC
 from nas.training.result import Answer

@@ -13,9 +13,9 @@ from nas.cost import cost_of
 from nas.export.layout import printable
 from nas.export.source import WEIGHTS, Source
 from nas.export.timm import identifier
-from nas.search import files
 from nas.search.display import count, duration, number_of
-from nas.search.study import SECONDS
+from nas.study import files
+from nas.study.study import SECONDS
 
 ABOUT = {
     files.BEST: "the network as a document of the search; `train.py architecture=best.yaml` trains it again",

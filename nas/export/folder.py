@@ -25,7 +25,7 @@ from nas.export.timm import timm_source
 from nas.network import Network, build_network
 from nas.network.folded import folded
 from nas.report.reading import is_study
-from nas.search import files
+from nas.study import files
 from nas.training.checkpoint import save_weights
 from nas.weights import load_weights
 

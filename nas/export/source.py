@@ -13,10 +13,10 @@ from nas.architecture.shapes import Shape
 from nas.errors import InputError
 from nas.export.preprocessing import Preprocessing, recorded
 from nas.report.reading import STUDIES, StudyRecord, is_study, read_study
-from nas.search import files, states
-from nas.search.kept import kept_weights
 from nas.search.summary import best_document
 from nas.space.reading import read_document
+from nas.study import files, states
+from nas.study.kept import kept_weights
 from nas.training.recipe import METRIC
 
 WEIGHTS = "weights.pt"

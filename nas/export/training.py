@@ -8,9 +8,9 @@ from nas.errors import InputError
 from nas.export.source import Source
 from nas.pool import cores
 from nas.search.display import console, say
-from nas.search.kept import kept_weights
 from nas.search.options import TrainerOptions, section
 from nas.search.summary import RETRAINED_WITH
+from nas.study.kept import kept_weights
 from nas.training.candidate import train_candidate
 from nas.training.job import Job
 from nas.training.recipe import METRIC

@@ -9,8 +9,8 @@ from nas.architecture.sketch import WHOLE, sketches
 from nas.drawing import draw
 from nas.report.reading import StudyRecord
 from nas.report.trade_off import trade_offs
-from nas.search import files, states
-from nas.search.objectives import accuracy
+from nas.study import files, states
+from nas.study.objectives import accuracy
 
 BEST, MOST = 40, 160
 """How many of the most accurate candidates, and how many in all, have their picture and document in the report."""

@@ -9,9 +9,9 @@ from optuna.trial import FrozenTrial
 from nas.report.plotting import OTHER, Figure, axis, colour, dotted, figure, numbered, points, stairs, text
 from nas.report.reading import StudyRecord
 from nas.report.timeline import Timeline
-from nas.search import states
-from nas.search.curves import curve
-from nas.search.objectives import Hypervolumes, accuracy
+from nas.study import states
+from nas.study.curves import curve
+from nas.study.objectives import Hypervolumes, accuracy
 from nas.training.recipe import METRIC
 
 BINS = 40

@@ -9,9 +9,9 @@ from rich.text import Text
 
 from nas.errors import InputError
 from nas.report.reading import STUDIES, is_study, read_study
-from nas.search import files
 from nas.search.display import console, duration, say
-from nas.search.study import JOURNAL
+from nas.study import files
+from nas.study.study import JOURNAL
 
 
 def run(given: Namespace) -> None:

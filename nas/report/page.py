@@ -20,7 +20,7 @@ from nas.report.reading import StudyRecord, read_study
 from nas.report.sections import sections
 from nas.report.timeline import timeline
 from nas.report.words import summary, tiles, written
-from nas.search.files import write_atomically
+from nas.study.files import write_atomically
 
 
 def run(given: Namespace) -> None:

@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from nas.drawing.text import clean
-from nas.search import states
+from nas.study import states
 
 Figure = dict[str, Any]
 

@@ -18,14 +18,13 @@ from optuna.trial import FrozenTrial
 
 from nas.architecture.context import context
 from nas.errors import InputError, unknown
-from nas.search import files, states
-from nas.search.found import Found
-from nas.search.objectives import ACCURACY, Objectives, accuracy
 from nas.search.proposal import Candidate, propose
-from nas.search.pruning import COSTS
-from nas.search.study import JOURNAL, PIN, load_study, trials
 from nas.space.space import Space
 from nas.space.suggest import Recorded
+from nas.study import files, states
+from nas.study.found import Found
+from nas.study.objectives import ACCURACY, COSTS_ATTRIBUTE, Objectives, accuracy
+from nas.study.study import JOURNAL, PIN, load_study, trials
 
 STUDIES = Path("studies")
 """Where searches put their studies unless they are told otherwise."""
@@ -57,7 +56,7 @@ class StudyRecord:
     @cached_property
     def objectives(self) -> Objectives:
         best = self.config.get("search", {}).get("best", Objectives.best)
-        return Objectives((ACCURACY, *self.study.user_attrs.get(COSTS, ())), best)
+        return Objectives((ACCURACY, *self.study.user_attrs.get(COSTS_ATTRIBUTE, ())), best)
 
     @cached_property
     def found(self) -> Found:
@@ -219,7 +218,7 @@ def _load(folder: Path, config: Mapping[str, Any]) -> optuna.Study:
     storage = config.get("study", {}).get("storage")
     if storage is None or (folder / JOURNAL).is_file():
         return load_study(folder)
-    from nas.search.database import connected, storage_errors  # what it needs takes time to import
+    from nas.study.database import connected, storage_errors  # what it needs takes time to import
 
     name, url = folder.resolve().name, storage.replace(HIDDEN, "@")
     with storage_errors(url):

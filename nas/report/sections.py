@@ -12,11 +12,11 @@ from nas.report.reading import StudyRecord
 from nas.report.timeline import Timeline
 from nas.report.trade_off import AXES, COSTS, parallel, trade_offs
 from nas.report.words import reasons
-from nas.search import files
 from nas.search.checklist import checklist
 from nas.search.display import count, number_of
 from nas.search.importance import LEAST, importances
-from nas.search.objectives import hypervolumes
+from nas.study import files
+from nas.study.objectives import hypervolumes
 
 BARS, REASONS = 12, 20
 """Parameters, and reasons, that are listed."""

@@ -7,11 +7,11 @@ from optuna.trial import FrozenTrial
 
 from nas.architecture.sketch import sketches
 from nas.report.reading import StudyRecord, read_study
-from nas.search import states
-from nas.search.curves import curve
 from nas.search.display import console, count, duration, say
-from nas.search.files import yaml_text
-from nas.search.objectives import accuracy
+from nas.study import states
+from nas.study.curves import curve
+from nas.study.files import yaml_text
+from nas.study.objectives import accuracy
 from nas.training.recipe import METRIC
 
 BARS = "▁▂▃▄▅▆▇█"

@@ -13,9 +13,9 @@ from nas.drawing import draw
 from nas.drawing.space import draw_space
 from nas.errors import InputError
 from nas.overrides import quoted
-from nas.search.contained import published_cells_in, published_networks_in
+from nas.report.contained import published_cells_in, published_networks_in
+from nas.report.distinct import architectures, distinct
 from nas.search.display import count as rounded
-from nas.search.distinct import architectures, distinct
 from nas.search.options import Budget
 from nas.search.proposal import Candidate, Misfit, excess
 from nas.search.spaces import at_data, drawn, quantile

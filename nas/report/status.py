@@ -5,11 +5,11 @@ from datetime import datetime
 
 from nas.report.reading import StudyRecord, read_study
 from nas.report.timeline import timeline
-from nas.search import states
-from nas.search.curves import curve
 from nas.search.display import console, number_of, say, standing
 from nas.search.progress import Progress, Running
 from nas.search.summary import sketched
+from nas.study import states
+from nas.study.curves import curve
 
 AROUND = 10
 """Lines of the terminal that are no candidates in training."""

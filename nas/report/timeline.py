@@ -9,8 +9,8 @@ from itertools import pairwise
 from optuna.trial import FrozenTrial, TrialState
 
 from nas.report.reading import StudyRecord
-from nas.search import states
-from nas.search.ledger import TWIN_OF
+from nas.study import states
+from nas.study.ledger import TWIN_OF
 
 SHORTEST = 1.0
 """Seconds that a rejected candidate must have taken to have been on a device: out of memory, or too slow."""

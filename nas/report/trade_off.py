@@ -8,10 +8,10 @@ from optuna.trial import FrozenTrial
 
 from nas.report.plotting import BEST, Figure, axis, figure, points, stairs, text
 from nas.report.reading import StudyRecord
-from nas.search import states
 from nas.search.display import count
-from nas.search.objectives import accuracy
 from nas.space.holes import Scalar
+from nas.study import states
+from nas.study.objectives import accuracy
 from nas.training.recipe import METRIC
 
 COSTS = {

@@ -7,10 +7,10 @@ from datetime import datetime
 from nas.architecture.sketch import sketches
 from nas.report.reading import StudyRecord
 from nas.report.timeline import Timeline
-from nas.search import states
 from nas.search.display import count, duration, number_of
-from nas.search.objectives import accuracy
 from nas.search.summary import early_agreement
+from nas.study import states
+from nas.study.objectives import accuracy
 from nas.training.recipe import METRIC
 
 

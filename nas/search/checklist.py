@@ -12,11 +12,11 @@ from typing import Any
 import yaml
 
 from nas.errors import InputError
-from nas.search import files, states
 from nas.search.display import duration, number_of
-from nas.search.environment import read_environment
 from nas.search.finals import BASELINE, FINALIST
 from nas.search.trainings import TUNING, read_table
+from nas.study import files, states
+from nas.study.environment import read_environment
 
 NO = "No: "
 

@@ -12,13 +12,13 @@ from optuna.samplers import BaseSampler
 
 from nas.architecture.plan import ShapeError
 from nas.errors import InputError
-from nas.search.objectives import ONE, Objectives
 from nas.search.proposal import Misfit, TrialSuggest, propose
 from nas.search.pruning import MedianPruner
 from nas.search.samplers import SeededSampler
 from nas.space.holes import Alternatives, Choice, Hole, Integer, Real, Scalar, Suggest
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest
+from nas.study.objectives import ONE, Objectives
 
 PROBES = 20  # documents at random, and as many again for each option of the hole that has most
 

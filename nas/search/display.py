@@ -9,10 +9,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from nas.search.objectives import accuracy
 from nas.search.progress import Progress
-from nas.search.states import COMPLETE, STATES, word
 from nas.space.holes import Scalar
+from nas.study.objectives import accuracy
+from nas.study.states import COMPLETE, STATES, word
 from nas.training.recipe import METRIC
 
 Sketch = Callable[[Mapping[str, Scalar]], str]

@@ -13,24 +13,25 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from nas.pool import AnyPool, Died, Done, Event, Failed, Report
-from nas.search import mirror, states
+from nas.search import mirror
 from nas.search.attempts import Attempt, Setback, setback
-from nas.search.curves import curve, report
 from nas.search.display import LineDisplay, number_of
-from nas.search.files import LOGS, Places, tail
-from nas.search.found import Found
-from nas.search.kept import forget_weights, trial_weights
-from nas.search.ledger import Ledger
 from nas.search.needs import Needs
-from nas.search.objectives import Objectives
 from nas.search.options import SearchOptions, StudyOptions
 from nas.search.progress import Progress, Running
 from nas.search.proposal import Candidate
 from nas.search.proposer import Proposer
 from nas.search.screening import SECONDS as SCREENING_SECONDS
 from nas.search.screening import Screening
-from nas.search.study import SECONDS, trials
 from nas.space.space import Space
+from nas.study import states
+from nas.study.curves import curve, report
+from nas.study.files import LOGS, Places, tail
+from nas.study.found import Found
+from nas.study.kept import forget_weights, trial_weights
+from nas.study.ledger import Ledger
+from nas.study.objectives import Objectives
+from nas.study.study import SECONDS, trials
 from nas.tracking import Tracker
 from nas.training.job import Job
 from nas.training.recipe import METRIC

@@ -9,16 +9,17 @@ from optuna.samplers import RandomSampler
 
 from nas.data.images import ImageData
 from nas.errors import InputError
-from nas.search import files, mirror
+from nas.search import mirror
 from nas.search.baselines import Baseline
 from nas.search.driver import Driver, Stop
 from nas.search.final_report import write_finals
 from nas.search.finals import Finals
-from nas.search.ledger import open_ledger
 from nas.search.samplers import SeededSampler
-from nas.search.study import held, open_study, pinned
 from nas.search.summary import write_found
 from nas.search.trainings import FINALS
+from nas.study import files
+from nas.study.ledger import open_ledger
+from nas.study.study import held, open_study, pinned
 from nas.tracking import open_tracker
 
 

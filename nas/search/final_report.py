@@ -9,14 +9,14 @@ from rich.console import Console
 from rich.table import Table
 
 from nas.data.images import ImageData
-from nas.search import files
 from nas.search.agreement import LEAST, Agreement, agreement
 from nas.search.display import count, number_of, say
 from nas.search.finals import BASELINE, FINALIST, Finals, Standing
-from nas.search.objectives import BEST
 from nas.search.statistics import Spread, spread, standard_error
-from nas.search.study import trials
 from nas.search.summary import best_document
+from nas.study import files
+from nas.study.objectives import BEST
+from nas.study.study import trials
 from nas.training.recipe import METRIC
 
 

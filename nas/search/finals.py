@@ -15,19 +15,19 @@ from nas.data.images import joined_fingerprint
 from nas.errors import InputError
 from nas.samplers.catalogue import Catalogue
 from nas.samplers.expectation import believed
-from nas.search import states
 from nas.search.baselines import Baseline, Weights, candidate_of, under
 from nas.search.display import number_of
 from nas.search.driver import Driver
-from nas.search.objectives import gains
 from nas.search.proposal import Candidate, excess, propose, trained_candidate
 from nas.search.statistics import Spread, spread
-from nas.search.study import pinned, trials
 from nas.search.trainings import BOTH, FINAL, TUNING, Run, Trained, Trainings, test_accuracy
 from nas.space.holes import Scalar
 from nas.space.reading import read_document
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest
+from nas.study import states
+from nas.study.objectives import gains
+from nas.study.study import pinned, trials
 from nas.training.recipe import Training
 
 FINALIST, CONTROL, BASELINE, PLACED = "finalist", "control", "baseline", "placed"

@@ -7,8 +7,8 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, create_trial
 
-from nas.search import states
-from nas.search.objectives import gains
+from nas.study import states
+from nas.study.objectives import gains
 
 LEAST = 16
 """Complete candidates below which importance is noise: what sets the best tenth apart would follow from one or two."""

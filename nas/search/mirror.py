@@ -16,18 +16,18 @@ from optuna.trial import FrozenTrial, create_trial
 from nas.architecture import Architecture
 from nas.drawing import draw, png
 from nas.errors import InputError
-from nas.search import files, states
-from nas.search.found import Found
 from nas.search.importance import importances
-from nas.search.kept import kept_weights
-from nas.search.objectives import ACCURACY, accuracy, hypervolumes_of, joined
 from nas.search.progress import Progress
 from nas.search.proposal import Candidate, propose
-from nas.search.study import IDENTITY, trials
 from nas.space.holes import Alternatives, Choice, Hole, Integer, Real, Scalar
 from nas.space.reading import read_document
 from nas.space.space import Space
 from nas.space.suggest import Recorded
+from nas.study import files, states
+from nas.study.found import Found
+from nas.study.kept import kept_weights
+from nas.study.objectives import ACCURACY, accuracy, hypervolumes_of, joined
+from nas.study.study import IDENTITY, trials
 from nas.tracking import About, Picture, Table, Tracker
 from nas.training.recipe import METRIC
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from nas.errors import InputError, check_whole, need_one_of, refuse_unknown, unknown
-from nas.search.objectives import ONE, Objectives
 from nas.search.screen import Screen
+from nas.study.objectives import ONE, Objectives
 
 T = TypeVar("T")
 

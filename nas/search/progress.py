@@ -3,8 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from nas.search.found import Found
-from nas.search.states import COUNTED
+from nas.study.found import Found
+from nas.study.states import COUNTED
 
 
 @dataclass

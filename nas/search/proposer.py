@@ -10,18 +10,18 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from nas.architecture.context import context
 from nas.errors import InputError
-from nas.search import states
-from nas.search.curves import curve, report
 from nas.search.known import Known
-from nas.search.ledger import TWIN_OF, Ledger
-from nas.search.objectives import accuracy
 from nas.search.options import SearchOptions
 from nas.search.proposal import Candidate, Misfit, TrialSuggest, excess, propose
-from nas.search.study import trials
 from nas.space.enumeration import listed
 from nas.space.holes import Parameters
 from nas.space.space import Space
 from nas.space.suggest import RandomSuggest, Recorded
+from nas.study import states
+from nas.study.curves import curve, report
+from nas.study.ledger import TWIN_OF, Ledger
+from nas.study.objectives import accuracy
+from nas.study.study import trials
 
 PATIENCE = 20  # twins and misfits in a row after which the sampler is helped out; halved each time it was in vain
 GIVE_UP_AFTER = 300  # ... and after which a space that is too large to be listed counts as exhausted

@@ -7,10 +7,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from nas.errors import InputError
-from nas.search.curves import curve
-
-COSTS = "costs"
-"""The user attribute of a study of several objectives: the costs, by which peers are told."""
+from nas.study.curves import curve
+from nas.study.objectives import COSTS_ATTRIBUTE
 
 IN_PLACE_OF = {"latency": "macs"}
 """What is not known while a candidate trains, and what is asked instead."""
@@ -40,7 +38,7 @@ class MedianPruner(BasePruner):
         if not own:
             return False
         epoch = max(own)
-        costs = [IN_PLACE_OF.get(name, name) for name in study.user_attrs.get(COSTS, [])]
+        costs = [IN_PLACE_OF.get(name, name) for name in study.user_attrs.get(COSTS_ATTRIBUTE, [])]
         peers = [
             there[epoch]
             for other in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))

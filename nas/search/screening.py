@@ -12,15 +12,15 @@ from nas.architecture import Architecture
 from nas.architecture.plan import ShapeError
 from nas.samplers.catalogue import Catalogue
 from nas.samplers.expectation import hoped
-from nas.search import states
-from nas.search.files import brief_checkpoint
-from nas.search.kept import kept_trials, trial_weights
-from nas.search.ledger import TWIN_OF, Ledger, group_of
-from nas.search.objectives import accuracy
 from nas.search.proposal import Candidate
 from nas.search.proposer import Proposer
 from nas.search.screen import INHERITED, TRAINING, Screen
-from nas.search.study import trials
+from nas.study import states
+from nas.study.files import brief_checkpoint
+from nas.study.kept import kept_trials, trial_weights
+from nas.study.ledger import TWIN_OF, Ledger, group_of
+from nas.study.objectives import accuracy
+from nas.study.study import trials
 from nas.training.job import Job
 from nas.training.result import Result, Score
 
@@ -35,7 +35,7 @@ PARENTS = 8
 class Screening:
     """A driver's part in it; without a `screen`, every candidate is trained at once.
 
-    A group is the trials that have the number of its first one as their attribute `GROUP` (`nas.search.ledger`). It
+    A group is the trials that have the number of its first one as their attribute `GROUP` (`nas.study.ledger`). It
     grows until `screen.of` of them have a score, so that one that fails is replaced, or until nothing more can be
     proposed. Then the best is trained: the one with the highest score, or where scores of different groups are of one
     kind, the one that they let a model of all trials hope most of. What stands is read from the study whenever

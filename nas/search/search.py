@@ -14,16 +14,14 @@ from nas.data.images import ImageData
 from nas.errors import InputError, need_one_of
 from nas.pool import Pool, find_devices
 from nas.samplers.catalogue import for_space
-from nas.search import files, mirror
+from nas.search import mirror
 from nas.search.baselines import Baseline, read_baselines
 from nas.search.checks import check_sampler, check_space
 from nas.search.display import display, number_of
 from nas.search.driver import Driver, Stop
 from nas.search.ending import end
-from nas.search.environment import record_environment
 from nas.search.final_report import print_finals
 from nas.search.finals import Finals, check_skeleton, final_seeds
-from nas.search.ledger import open_ledger
 from nas.search.needs import Needs
 from nas.search.options import (
     PoolOptions,
@@ -38,8 +36,11 @@ from nas.search.proposal import affordable
 from nas.search.samplers import SeededSampler
 from nas.search.spaces import candidate_space
 from nas.search.start import starting_points
-from nas.search.study import held, open_study, shown_url, storage_errors
 from nas.search.summary import print_summary, sketched, write_found
+from nas.study import files
+from nas.study.environment import record_environment
+from nas.study.ledger import open_ledger
+from nas.study.study import held, open_study, shown_url, storage_errors
 from nas.tracking import TRACKERS, open_tracker
 from nas.training.job import Job
 from nas.training.recipe import METRIC

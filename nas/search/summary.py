@@ -13,20 +13,20 @@ from nas.architecture.sketch import sketches
 from nas.data.images import ImageData
 from nas.overrides import quoted
 from nas.program import program
-from nas.search import files, states
 from nas.search.agreement import LEAST, agreement
-from nas.search.curves import curve
 from nas.search.display import best_table, count, number_of, say
 from nas.search.driver import Driver
-from nas.search.environment import without_password
-from nas.search.found import Found
-from nas.search.kept import WEIGHTS
-from nas.search.objectives import BEST, accuracy, hypervolumes
 from nas.search.progress import Progress
 from nas.search.proposal import trained_candidate
-from nas.search.study import JOURNAL, trials
 from nas.space.holes import Scalar
 from nas.space.space import Space
+from nas.study import files, states
+from nas.study.curves import curve
+from nas.study.environment import without_password
+from nas.study.found import Found
+from nas.study.kept import WEIGHTS
+from nas.study.objectives import BEST, accuracy, hypervolumes
+from nas.study.study import JOURNAL, trials
 from nas.training.recipe import METRIC, Training
 
 RETRAINED_WITH = ("data=", "data.", "imports=", "trainer.accelerator=", "trainer.precision=")

@@ -14,11 +14,11 @@ from nas.data.images import ImageData
 from nas.errors import InputError, check_whole
 from nas.overrides import Edit, edited
 from nas.pool import cores
-from nas.search import files
 from nas.search.display import count, duration, number_of, say
 from nas.search.options import MOST, PoolOptions, StudyOptions, TrainerOptions, checked_name, section, study_folder
-from nas.search.study import JOURNAL
 from nas.space.reading import read_document
+from nas.study import files
+from nas.study.study import JOURNAL
 from nas.training.job import Job
 from nas.training.recipe import METRIC, Training
 from nas.training.result import NotFinite

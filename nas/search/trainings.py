@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from nas.pool import Died, Done, Event, Failed, Report
-from nas.search import files, states
 from nas.search.attempts import Attempt, Setback, setback
 from nas.search.display import duration, number_of
 from nas.search.driver import Driver, Stop
-from nas.search.kept import kept_weights
 from nas.search.progress import Progress, Running
 from nas.search.proposal import Candidate
+from nas.study import files, states
+from nas.study.kept import kept_weights
 from nas.training.recipe import METRIC
 from nas.training.result import Answer, Metrics, Result
 

@@ -63,7 +63,7 @@ class Tracker:
         """One epoch's metrics; an epoch that was reported before an interruption may come again."""
 
     def finish(self, number: int, state: str, summary: Mapping[str, object], marks: Sequence[str] = ()) -> None:
-        """The candidate has ended as `state` (a word of `nas.search.states`); `marks` say more, such as "retried"."""
+        """The candidate has ended as `state` (a word of `nas.study.states`); `marks` say more, such as "retried"."""
 
     def stand(self, ended: int, values: Callable[[], Mapping[str, object]]) -> None:
         """How the study stands after `ended` proposals: numbers, plain values, pictures and tables by name."""

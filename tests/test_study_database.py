@@ -16,10 +16,10 @@ from optuna.samplers import RandomSampler
 from search_parts import searching
 
 from nas.errors import InputError
-from nas.search import states
-from nas.search.database import connected, engine_of, shown_url, storage_errors
-from nas.search.files import CONFIG, write_atomically
-from nas.search.study import JOURNAL, held, open_study
+from nas.study import states
+from nas.study.database import connected, engine_of, shown_url, storage_errors
+from nas.study.files import CONFIG, write_atomically
+from nas.study.study import JOURNAL, held, open_study
 
 _engines: list[Any] = []
 
@@ -89,7 +89,7 @@ def test_an_address_that_cannot_be_used_is_refused_without_its_password(tmp_path
 def test_a_missing_package_is_named_with_how_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, package: str
 ) -> None:
-    monkeypatch.setattr("nas.search.database.find_spec", lambda name: None)
+    monkeypatch.setattr("nas.study.database.find_spec", lambda name: None)
     with pytest.raises(
         InputError, match=f"needs the Python package .*{package}.*, which is not installed: pip install"
     ):

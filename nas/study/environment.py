@@ -17,8 +17,8 @@ import nas
 from nas.pool import cores
 from nas.pool.devices import Device
 from nas.program import program
-from nas.search import files
-from nas.search.study import shown_url
+from nas.study import files
+from nas.study.study import shown_url
 
 PACKAGES = ("torch", "pytorch-lightning", "optuna", "hydra-core", "wandb", "numpy")
 

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 from documents import HEAD, conv, document, side_by_side
 
-from nas.search.distinct import chao, distinct, wilson
+from nas.report.distinct import chao, distinct, wilson
 from nas.space.space import Space
 
 FORMS = {"choice": ["full", "stacked", "asymmetric"]}

@@ -15,9 +15,8 @@ from optuna.pruners import NopPruner
 from optuna.samplers import RandomSampler
 
 from nas.errors import InputError
-from nas.search.objectives import Objectives
-from nas.search.pruning import COSTS
-from nas.search.study import IDENTITY, JOURNAL, held, is_shared, load_study, open_study, pinned, storage_errors, trials
+from nas.study.objectives import COSTS_ATTRIBUTE, Objectives
+from nas.study.study import IDENTITY, JOURNAL, held, is_shared, load_study, open_study, pinned, storage_errors, trials
 
 PIN = {
     "search": {"architecture": {"network": [{"op": "conv", "name": "a", "width": {"choice": [1, 2]}}]}},
@@ -107,11 +106,11 @@ def test_a_study_opened_again_is_the_same_with_the_sampler_and_pruner_it_is_give
         study = open_study(tmp_path / "several", "study", PIN, sampler, pruner, objectives=objectives)
         assert (study.sampler, study.pruner) == (sampler, pruner)
         assert study.directions == objectives.directions
-        assert (study.study_name, study.user_attrs[COSTS], pinned(study)) == ("study", ["macs"], PIN)
+        assert (study.study_name, study.user_attrs[COSTS_ATTRIBUTE], pinned(study)) == ("study", ["macs"], PIN)
         assert len(study.user_attrs[IDENTITY]) == 12
         assert study.user_attrs[IDENTITY] == load_study(tmp_path / "several").user_attrs[IDENTITY]
     alone = opened(tmp_path / "alone")
-    assert COSTS not in alone.user_attrs
+    assert COSTS_ATTRIBUTE not in alone.user_attrs
     assert alone.user_attrs[IDENTITY] != study.user_attrs[IDENTITY]
     assert not is_shared(alone)
 
@@ -199,7 +198,7 @@ def test_the_lock_of_a_killed_writer_stops_nobody(tmp_path: Path) -> None:
 
 def test_a_held_folder_is_refused_to_others_with_who_holds_it(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from nas.search.study import held\n"
+        "import sys; from pathlib import Path; from nas.study.study import held\n"
         "with held(Path(sys.argv[1])): print('holding', flush=True); sys.stdin.read()"
     )
     arguments = [sys.executable, "-c", code, str(tmp_path / "study")]

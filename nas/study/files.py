@@ -14,9 +14,9 @@ from typing import Any
 import yaml
 from optuna.trial import FrozenTrial
 
-from nas.search.objectives import accuracy
-from nas.search.states import SCORE, word
 from nas.space.reading import FLOAT
+from nas.study.objectives import accuracy
+from nas.study.states import SCORE, word
 
 BEST = "best.yaml"
 TRIALS = "trials.csv"

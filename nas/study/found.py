@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from optuna.trial import FrozenTrial
 
-from nas.search import states
-from nas.search.objectives import ONE, Objectives, joined
+from nas.study import states
+from nas.study.objectives import ONE, Objectives, joined
 
 
 @dataclass

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from nas.search import states
-from nas.search.claims import Alone, Claims, is_gone, new_holder
-from nas.search.study import IDENTITY, is_shared, trials
+from nas.study import states
+from nas.study.claims import Alone, Claims, is_gone, new_holder
+from nas.study.study import IDENTITY, is_shared, trials
 
 GRACE = 60.0
 """Seconds without a sign of life after which a driver's trials are others' to go on with."""
@@ -251,7 +251,7 @@ def open_ledger(study: optuna.Study, budget: int, grace: float = GRACE, poll: fl
     that whatever runs there was left by a dead one."""
     if not is_shared(study):
         return Ledger(study, budget, Alone(), grace=0.0, poll=math.inf)
-    from nas.search.database import Shared  # what it needs takes time to import
+    from nas.study.database import Shared  # what it needs takes time to import
 
     return Ledger(study, budget, Shared(study, study.user_attrs[IDENTITY]), grace, poll)
 

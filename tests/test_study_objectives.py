@@ -14,13 +14,13 @@ from search_parts import SEARCH, prepared, quick_pool, ran, tiny_space, write_im
 from nas.command import main
 from nas.data.npz import load_npz
 from nas.errors import InputError
-from nas.search.curves import CURVE, curve
 from nas.search.driver import Driver
-from nas.search.objectives import BEST, Objectives, accuracy, hypervolumes, joined
-from nas.search.pruning import COSTS, MedianPruner
-from nas.search.study import load_study, trials
+from nas.search.pruning import MedianPruner
 from nas.search.summary import write_found
 from nas.space.reading import read_document
+from nas.study.curves import CURVE, curve
+from nas.study.objectives import BEST, COSTS_ATTRIBUTE, Objectives, accuracy, hypervolumes, joined
+from nas.study.study import load_study, trials
 
 TWO = Objectives(("accuracy", "macs"))
 
@@ -81,7 +81,7 @@ points = st.lists(st.tuples(*[st.integers(1, 6)] * 3), min_size=1, max_size=12)
 @given(points)
 def test_the_hypervolume_is_the_share_of_the_box_that_the_front_dominates(costs: list[tuple[int, int, int]]) -> None:
     study = optuna.create_study(directions=Objectives(("accuracy", "macs", "depth")).directions)
-    study.set_user_attr(COSTS, ["macs", "depth"])
+    study.set_user_attr(COSTS_ATTRIBUTE, ["macs", "depth"])
     for accuracy_, macs, depth in costs:
         study.add_trial(
             create_trial(values=[accuracy_ / 6, float(macs), float(depth)], user_attrs={"state": "complete"})
@@ -145,7 +145,7 @@ def study_of(curves: list[tuple[int, list[float]]]) -> optuna.Study:
     """Complete trials with their MACs and accuracies by epoch."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(directions=TWO.directions)
-    study.set_user_attr(COSTS, ["macs"])
+    study.set_user_attr(COSTS_ATTRIBUTE, ["macs"])
     for macs, accuracies in curves:
         attributes = {CURVE: {str(epoch): value for epoch, value in enumerate(accuracies)}, "macs": macs}
         study.add_trial(create_trial(values=[accuracies[-1], macs], user_attrs=attributes))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from nas.pool.devices import Device
 from nas.program import program
-from nas.search.environment import git_state, read_environment, record_environment, without_password
+from nas.study.environment import git_state, read_environment, record_environment, without_password
 
 
 def git(folder: Path, *arguments: str) -> str:

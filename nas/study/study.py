@@ -19,10 +19,9 @@ from optuna.storages._cached_storage import _CachedStorage
 from optuna.trial import FrozenTrial
 
 from nas.errors import InputError
-from nas.search.files import CONFIG
-from nas.search.journal import damage, mend, open_journal
-from nas.search.objectives import ONE, Objectives
-from nas.search.pruning import COSTS
+from nas.study.files import CONFIG
+from nas.study.journal import damage, mend, open_journal
+from nas.study.objectives import COSTS_ATTRIBUTE, ONE, Objectives
 
 JOURNAL = "journal.log"
 IDENTITY = "identity"
@@ -64,7 +63,7 @@ def open_study(
         load_if_exists=True,
     )
     if storage is not None:
-        from nas.search.database import connected  # what it needs takes time to import
+        from nas.study.database import connected  # what it needs takes time to import
 
         with storage_errors(storage):
             study = make(storage=connected(storage))
@@ -99,7 +98,7 @@ def load_study(folder: Path, sampler: BaseSampler | None = None, pruner: BasePru
 
 def shown_url(storage: str) -> str:
     """The address of a database as it may be shown and written: without a password."""
-    from nas.search import database  # what it needs takes time to import
+    from nas.study import database  # what it needs takes time to import
 
     return database.shown_url(storage)
 
@@ -108,7 +107,7 @@ def storage_errors(storage: str | None) -> AbstractContextManager[None]:
     """Says what a database has to say, if there is one, as an `InputError`."""
     if storage is None:
         return nullcontext()
-    from nas.search import database  # what it needs takes time to import
+    from nas.study import database  # what it needs takes time to import
 
     return database.storage_errors(storage)
 
@@ -126,13 +125,13 @@ def _pin(study: optuna.Study, name: str, pin: Mapping[str, Any], objectives: Obj
         _set_once(study, IDENTITY, uuid.uuid4().hex[:12])
     _refuse_other(name, pinned(study), json.loads(json.dumps(pin)))
     if objectives.several:
-        study.set_user_attr(COSTS, list(objectives.names[1:]))
+        study.set_user_attr(COSTS_ATTRIBUTE, list(objectives.names[1:]))
 
 
 def _set_once(study: optuna.Study, key: str, value: str) -> None:
     """Sets an attribute of the study that has none; of several drivers that do, the first has done it."""
     if is_shared(study):
-        from nas.search.database import set_once  # what it needs takes time to import
+        from nas.study.database import set_once  # what it needs takes time to import
 
         set_once(study, key, value)
     else:

@@ -10,10 +10,13 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
 from nas.errors import InputError, need_one_of
-from nas.search import pruning, states
+from nas.study import states
 
 ACCURACY = "accuracy"
 COSTS = ("parameters", "macs", "depth", "memory", "latency")
+
+COSTS_ATTRIBUTE = "costs"
+"""The user attribute of a study of several objectives that names its costs."""
 """What can be held against it, all to be small; latency is measured, in milliseconds, the others follow from the
 document."""
 
@@ -139,7 +142,7 @@ def hypervolumes(study: Study, reference: Sequence[float] | None = None) -> Hype
     Raises:
         InputError: the reference point is none of this study's.
     """
-    names = (ACCURACY, *study.user_attrs.get(pruning.COSTS, ()))
+    names = (ACCURACY, *study.user_attrs.get(COSTS_ATTRIBUTE, ()))
     trials = study.get_trials(deepcopy=False)
     return hypervolumes_of([trial for trial in trials if states.word(trial) == states.COMPLETE], names, reference)
 

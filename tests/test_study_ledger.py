@@ -15,11 +15,11 @@ from optuna.pruners import NopPruner
 from optuna.samplers import RandomSampler
 from optuna.trial import Trial, TrialState
 
-from nas.search import states
-from nas.search.claims import Alone, is_gone, new_holder
-from nas.search.database import engine_of
-from nas.search.ledger import TWIN_OF, Ledger, group_of, open_ledger
-from nas.search.study import open_study, trials
+from nas.study import states
+from nas.study.claims import Alone, is_gone, new_holder
+from nas.study.database import engine_of
+from nas.study.ledger import TWIN_OF, Ledger, group_of, open_ledger
+from nas.study.study import open_study, trials
 
 
 @dataclass
@@ -313,7 +313,7 @@ def test_with_a_journal_whatever_runs_was_left_by_a_dead_driver(tmp_path: Path) 
 
 def test_a_process_of_this_machine_that_is_no_more_is_gone() -> None:
     assert not is_gone(new_holder())
-    code = "from nas.search.claims import new_holder; print(new_holder())"
+    code = "from nas.study.claims import new_holder; print(new_holder())"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     assert is_gone(other) == Path("/proc/self/ns/pid").exists()
     host, process, _, random = other.split(":")

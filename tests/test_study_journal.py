@@ -7,7 +7,7 @@ import optuna
 import pytest
 
 from nas.errors import InputError
-from nas.search.journal import damage, mend, open_journal
+from nas.study.journal import damage, mend, open_journal
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from optuna.trial import TrialState, create_trial
 
 from nas.architecture import Architecture
 from nas.architecture.published import published_names
-from nas.search.files import TEST_READS, record_test_read, trials_csv, write_atomically, yaml_text
 from nas.space.reading import parse_document
+from nas.study.files import TEST_READS, record_test_read, trials_csv, write_atomically, yaml_text
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
 TEXT_KEYS = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=6)
