@@ -131,6 +131,12 @@ def test_defaults_of_a_part_are_checked_as_those_of_a_space(root: Path) -> None:
         space_files("mine", [root], {})
 
 
+def test_what_a_space_sets_itself_goes_over_its_parts(root: Path) -> None:
+    write(root, "mine.yaml", "defaults:\n  - _self_\n  - architecture/cells/stem: plain\narchitecture: {classes: 3}\n")
+    with pytest.raises(InputError, match=r"mine\.yaml: what a file sets itself goes over its parts; put _self_ last"):
+        space_files("mine", [root], {})
+
+
 def test_defaults_that_are_no_list_are_refused(root: Path) -> None:
     write(root, "mine.yaml", "defaults: {architecture/cells/stem: plain}\n")
     with pytest.raises(InputError, match="defaults is a list"):

@@ -166,6 +166,13 @@ def test_what_is_not_in_the_space_is_told_with_its_place_and_reason(training: An
     assert told in in_training(training, document)
 
 
+def test_a_reference_scaled_by_any_number_of_a_range_is_not_matched() -> None:
+    with pytest.raises(
+        InputError, match=r"^training\.more\.times: a reference scaled by any number of a range cannot be"
+    ):
+        in_training({"k": KERNEL, "more": {"ref": "training.k", "times": {"float": [1, 2]}}}, {"k": 5, "more": 7})
+
+
 CELL = {"op": "branches", "branches": {"near": [{"op": "conv", "name": "spatial", "width": 8, "kernel": KERNEL}]}}
 
 
