@@ -157,4 +157,7 @@ def test_a_very_long_network_is_planned() -> None:
 
 def test_both_sides_of_a_residual_may_be_as_wide_as_there_are_classes() -> None:
     sides = {"body": [conv("classes")], "shortcut": [conv("classes", 1)]}
-    assert build({"op": "residual", **sides}, classes=7).plan.children[0].output == (7, 8, 8)
+    residual = build({"op": "residual", **sides}, classes=7).plan.children[0]
+    assert residual.output == (7, 8, 8)
+    parts = ("body", "body.conv", "shortcut", "shortcut.conv")
+    assert [node.path for node in residual.walk()] == ["residual", *(f"residual.{part}" for part in parts)]

@@ -51,9 +51,10 @@ def test_aux_heads_are_priced_at_another_number_of_classes() -> None:
     assert cost(build(conv(4), AUX), classes=7).aux_parameters == 4 * 64 * 7 + 7
 
 
-def test_one_weight_is_enough_for_a_gradient() -> None:
+def test_one_weight_is_enough_for_a_gradient_and_one_multiplication_for_a_layer() -> None:
     images = result = 64
     assert cost(build(conv(1, 1, norm="none"), channels=1)).activations == 4 * (images + result + 1)
+    assert cost(build(conv(1, 1, norm="none"), channels=1, size=1)).depth == 2
 
 
 def test_memory_is_that_of_a_batch_and_of_all_that_is_trained() -> None:

@@ -17,9 +17,9 @@ from search_parts import searching
 
 from nas.errors import InputError
 from nas.study import states
-from nas.study.database import connected, engine_of, shown_url, storage_errors
+from nas.study.database import connected, engine_of, shown_url
 from nas.study.files import CONFIG, write_atomically
-from nas.study.study import JOURNAL, held, open_study
+from nas.study.study import JOURNAL, held, open_study, storage_errors
 
 _engines: list[Any] = []
 
