@@ -47,7 +47,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         seconds = searched(command(Path(folder), "profiled", options.candidates, options.epochs, 2), Path(folder))
         documents = documents_of(counted(Path(folder) / "profiled"), options.epochs)
-    profile(documents)
+        os.chdir(folder)  # where a training by hand writes its logs
+        profile(documents)
     print(f"CPU seconds of a search of {options.candidates} candidates on two slots, by process:")
     for name, value in seconds.items():
         print(f"  {name:<24}{value:>8.2f}  {value / sum(seconds.values()):6.1%}")
@@ -60,6 +61,7 @@ def profile(documents: list[Any]) -> None:
 
     from nas.data.builtin import load_fashion_mnist_mini
     from nas.training.candidate import train_candidate
+    from nas.training.job import Job
 
     data = load_fashion_mnist_mini()
     torch.set_num_threads(1)
@@ -67,7 +69,7 @@ def profile(documents: list[Any]) -> None:
     for document in documents:
         with redirect_stdout(StringIO()):  # Lightning has much to say
             by_hand.add(lambda document=document: trained(document, data, "cpu", []))
-        mine.add(lambda document=document: train_candidate(document, lambda: data, threads=1, accelerator="cpu"))
+        mine.add(lambda document=document: train_candidate(Job(document, lambda: data, "cpu"), threads=1))
     print(f"{len(documents)} candidates, seconds of training and evaluation under the profiler: by hand, ours")
     for name in [*GROUPS, OTHERS, OUTSIDE]:
         before, after = by_hand.seconds[name], mine.seconds[name]

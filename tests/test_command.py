@@ -211,7 +211,7 @@ def test_help_names_everything_there_is_and_imports_nothing_heavy(folder: Path) 
             "+search=inception_cell",
             "googlenet",
             "study:",
-            "trials: 24",
+            "trials: 20",
             "data=",
             "image_folder",
             "tpe",
