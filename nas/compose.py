@@ -182,6 +182,8 @@ def _constructed(config: Any, place: str) -> Any:
     try:
         return instantiate(config)
     except HydraException as error:
+        if isinstance(error.__cause__, InputError):
+            raise error.__cause__ from None
         raise InputError(f"{place}: {_line(error)}") from None
 
 

@@ -6,7 +6,7 @@ from optuna.pruners import BasePruner
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from nas.errors import InputError
+from nas.errors import InputError, check_whole
 from nas.study.curves import curve
 from nas.study.objectives import COSTS_ATTRIBUTE
 
@@ -27,10 +27,9 @@ class MedianPruner(BasePruner):
 
     def __init__(self, n_startup_trials: int = 6, warmup: float = 0.5) -> None:
         """`n_startup_trials` peers are needed for a verdict; `warmup` is the share of their epochs that is let pass."""
-        if n_startup_trials < 1 or not 0 <= warmup <= 1:
-            raise InputError(
-                f"pruner: n_startup_trials is at least 1 and warmup from 0 to 1; got {n_startup_trials} and {warmup:g}"
-            )
+        check_whole("pruner.n_startup_trials", n_startup_trials, 1, 10**6)
+        if isinstance(warmup, bool) or not isinstance(warmup, int | float) or not 0 <= warmup <= 1:
+            raise InputError(f"pruner.warmup: expected a share from 0 to 1; got {warmup!r}")
         self._startup, self._warmup = n_startup_trials, warmup
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
