@@ -205,7 +205,10 @@ def test_a_set_smaller_than_a_batch_is_one_batch():
 
 
 def test_ctrl_c_is_a_keyboard_interrupt():
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        trained(report=lambda epoch, metrics: os.kill(os.getpid(), signal.SIGINT))
-    assert signal.getsignal(signal.SIGINT) is before
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            trained(report=lambda epoch, metrics: os.kill(os.getpid(), signal.SIGINT))
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
