@@ -37,7 +37,7 @@ def _run(given: Sequence[str]) -> int:
 
     config = configuration(given)
     options = config.options
-    from nas.search.display import console
+    from nas.search.display import console  # takes time, like the two below, which a refusal does not need
 
     if config.space is not None and config.space_name is not None:
         if options["architecture"] is not None or config.architecture_edits:
@@ -67,6 +67,7 @@ def _run(given: Sequence[str]) -> int:
 
 
 def _help() -> int:
+    # here, as a search does without them
     from importlib.resources import files
     from pathlib import Path
 

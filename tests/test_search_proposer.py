@@ -1,6 +1,5 @@
 """What is proposed to be trained, and how all else ends at once."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import optuna
@@ -55,16 +54,9 @@ def made(
     study = optuna.create_study(direction="maximize", sampler=sampler or SeededSampler(RandomSampler, 0))
     ledger = Ledger(study, 999, claims or Alone())
 
-    def end(
-        trial: Trial,
-        state: str,
-        reason: str = "",
-        *,
-        values: Sequence[float] | None = None,
-        told: TrialState | None = None,
-    ) -> None:
+    def end(trial: Trial, state: str, reason: str = "", **how: Any) -> None:
         trial.set_user_attr("reason", reason)
-        ledger.end(trial, state, values=values, told=told)
+        ledger.end(trial, state, **how)
 
     options = SearchOptions(budget, per_architecture=per_architecture)
     return Proposer(study, ledger, space or tiny_space(), options, 0, end)

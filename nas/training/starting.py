@@ -28,6 +28,7 @@ def tried(
     Raises:
         InputError: no such file, or something but the heads does not fit; all that does not is named.
     """
+    # here, as a driver imports this module, and torch is for its children
     from nas.architecture import Architecture
     from nas.architecture.own_ops import import_own
     from nas.network import build_network
