@@ -14,8 +14,8 @@ from random import Random
 from typing import Any
 
 from nas.errors import InputError
+from nas.pool.base import AnyPool
 from nas.pool.events import ONE_DEVICE, Died, Done, Event, Failed, Need, Report
-from nas.pool.protocol import AnyPool
 from nas.pool.slots import ROUNDING
 from nas.training.recipe import METRIC
 from nas.training.result import Answer, Metrics, Result

@@ -1,10 +1,10 @@
 """Processes that train candidates: a pool of devices, forked processes for each job on them; imports no torch."""
 
+from nas.pool.base import AnyPool
 from nas.pool.devices import Device, cores, find_devices
 from nas.pool.events import Died, Done, Event, Failed, Need, Report
 from nas.pool.fork_server import PoolError
 from nas.pool.pool import Pool
-from nas.pool.protocol import AnyPool
 
 __all__ = [
     "AnyPool",

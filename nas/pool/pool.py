@@ -14,12 +14,12 @@ from multiprocessing.connection import wait
 from pathlib import Path
 
 from nas.errors import InputError
+from nas.pool.base import AnyPool
 from nas.pool.devices import Device, cores
 from nas.pool.events import ONE_DEVICE, Event, Need
 from nas.pool.fork_server import ForkServer, PoolError, how_it_ended, thread_limits
 from nas.pool.local_job import LocalJob, Process
 from nas.pool.messages import SHOW_STACKS, Broken, Ended, Forked, News, Ready, Task
-from nas.pool.protocol import AnyPool
 from nas.pool.ranks import free_port, log_of, rank_variables
 from nas.pool.slots import Slots
 

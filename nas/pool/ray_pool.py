@@ -17,11 +17,11 @@ import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from nas.errors import InputError
+from nas.pool.base import AnyPool
 from nas.pool.devices import CUDA, Device
 from nas.pool.events import ONE_DEVICE, Died, Done, Event, Failed, Need, Report
 from nas.pool.fork_server import END_SECONDS, PoolError
 from nas.pool.messages import Outcome
-from nas.pool.protocol import AnyPool
 from nas.pool.ranks import log_of
 from nas.pool.ray_cluster import capacity, cores_of_a_slot, join, kind_of_devices
 from nas.pool.ray_job import Actor, RayJob, RayRank, find_slots
